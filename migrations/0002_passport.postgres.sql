@@ -1,0 +1,1 @@
+-- The tables of this step are added by their owner.
