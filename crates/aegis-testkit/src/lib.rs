@@ -1,1 +1,3 @@
-//! To be described.
+//! What tests of several crates share. Only `[dev-dependencies]` may name this crate.
+
+pub mod backend;
