@@ -1,1 +1,103 @@
--- The tables of this step are added by their owner.
+-- Agents, passports, lineage, status and policy packs.
+
+CREATE TABLE agent (
+    id TEXT NOT NULL PRIMARY KEY,
+    operator_id TEXT NOT NULL,
+    agent_name TEXT,
+    status TEXT NOT NULL,
+    agent_pubkey TEXT,
+    lineage_seq INTEGER NOT NULL,
+    lineage_hash TEXT NOT NULL,
+    revoked_at INTEGER,
+    effective_from INTEGER,
+    reason_code TEXT,
+    revoke_log_entry TEXT,
+    revoke_sequence INTEGER,
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX agent_by_operator ON agent (operator_id, id);
+CREATE INDEX agent_by_name ON agent (operator_id, agent_name);
+CREATE INDEX agent_by_pubkey ON agent (agent_pubkey);
+
+CREATE TABLE passport (
+    id TEXT NOT NULL PRIMARY KEY,
+    agent_id TEXT NOT NULL REFERENCES agent (id),
+    operator_id TEXT NOT NULL,
+    document TEXT NOT NULL,
+    document_digest BLOB NOT NULL,
+    body_digest TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    lineage_seq INTEGER NOT NULL,
+    lineage_hash TEXT NOT NULL,
+    parent_id TEXT,
+    root_id TEXT NOT NULL,
+    supersedes TEXT,
+    superseded_by TEXT,
+    list INTEGER NOT NULL,
+    list_index INTEGER NOT NULL,
+    issued_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    revoked_at INTEGER,
+    effective_from INTEGER,
+    reason_code TEXT,
+    reason_public TEXT,
+    scope TEXT,
+    sequence INTEGER,
+    issue_log_entry TEXT NOT NULL,
+    revoke_log_entry TEXT,
+    UNIQUE (list, list_index)
+) STRICT;
+CREATE INDEX passport_by_agent ON passport (agent_id, id);
+CREATE INDEX passport_by_parent ON passport (parent_id);
+CREATE INDEX passport_by_root ON passport (root_id, expires_at);
+CREATE INDEX passport_by_sequence ON passport (sequence);
+
+-- One chain per agent; entry is the JSON document whose canonical bytes were hashed.
+CREATE TABLE lineage_entry (
+    agent_id TEXT NOT NULL REFERENCES agent (id),
+    seq INTEGER NOT NULL,
+    passport_id TEXT NOT NULL,
+    entry TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    log_entry TEXT NOT NULL,
+    PRIMARY KEY (agent_id, seq)
+) STRICT;
+CREATE INDEX lineage_entry_by_passport ON lineage_entry (passport_id);
+
+-- One row per status change of one passport; sequence is dense over the instance.
+CREATE TABLE status_event (
+    sequence INTEGER NOT NULL PRIMARY KEY,
+    event TEXT NOT NULL,
+    passport_id TEXT NOT NULL REFERENCES passport (id),
+    at INTEGER NOT NULL,
+    entry TEXT NOT NULL
+) STRICT;
+
+-- How many indexes of a status list are taken; a new list opens at 75 %.
+CREATE TABLE status_list (
+    list INTEGER NOT NULL PRIMARY KEY,
+    used INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE policy_pack (
+    name TEXT NOT NULL,
+    version TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    status TEXT NOT NULL,
+    released_at INTEGER NOT NULL,
+    content TEXT NOT NULL,
+    PRIMARY KEY (name, version)
+) STRICT;
+
+-- The signed key history, one row per version; the newest is published.
+CREATE TABLE key_history (
+    version INTEGER NOT NULL PRIMARY KEY,
+    document TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE operator_limit (
+    operator_id TEXT NOT NULL PRIMARY KEY,
+    issue_per_hour INTEGER NOT NULL,
+    amend_per_hour INTEGER NOT NULL
+) STRICT;

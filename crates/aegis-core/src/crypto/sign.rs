@@ -13,7 +13,8 @@ use ed25519_dalek::Signer as _;
 use crate::encoding::{from_base64url_exact, to_base64url};
 use crate::secret::Secret;
 
-/// A private key. Signing is deterministic.
+/// A private key, wiped when dropped. Signing is deterministic.
+#[derive(Clone)]
 pub struct SigningKey(ed25519_dalek::SigningKey);
 
 impl SigningKey {
@@ -61,6 +62,13 @@ impl PublicKey {
     /// The 32-byte encoding (RFC 8032 §5.1.2).
     pub fn as_bytes(&self) -> &[u8; 32] {
         self.0.as_bytes()
+    }
+
+    /// The RFC 7638 thumbprint of this key as an OKP JWK (RFC 8037): 43 characters base64url.
+    pub fn thumbprint(&self) -> String {
+        // The members stand in the lexicographic order that RFC 7638 §3.2 asks for.
+        let jwk = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, to_base64url(self.as_bytes()));
+        to_base64url(crate::crypto::digest::Digest::of(&[jwk.as_bytes()]).as_bytes())
     }
 
     /// Checks `signature` over `message`, strictly (see the module's description).
@@ -194,4 +202,27 @@ pub fn self_test() -> Result<(), SignatureRefused> {
     let good = signature.as_bytes() == &expected && key.public().verify(&[0x72], &signature).is_ok();
     let bad = key.public().verify(&[0x73], &signature).is_ok();
     if good && !bad { Ok(()) } else { Err(SignatureRefused) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The self-test passes here, and RFC 8037 appendix A.3 gives the thumbprint of RFC 8032 test 1.
+    #[test]
+    fn self_test_and_thumbprint() {
+        self_test().unwrap();
+        let bytes =
+            crate::encoding::from_hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+        let key = PublicKey::from_bytes(&bytes.unwrap()).unwrap();
+        assert_eq!(key.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+
+    /// Every small-order encoding in the list is refused as a key, so the list holds what it says.
+    #[test]
+    fn small_order_keys_are_refused() {
+        for encoding in SMALL_ORDER {
+            assert_eq!(PublicKey::from_bytes(&encoding), Err(KeyRefused));
+        }
+    }
 }
