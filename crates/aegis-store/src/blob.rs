@@ -285,9 +285,12 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn unavailable(what: &'static str, error: io::Error) -> Fault {
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Fault::DiskFull,
-        ErrorKind::ReadOnlyFilesystem => Fault::ReadOnly,
-        _ => Fault::Unavailable { what, cause: Cause::new(error) },
+    let kind = error.kind();
+    if matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+        return Fault::DiskFull;
     }
+    if kind == ErrorKind::ReadOnlyFilesystem {
+        return Fault::ReadOnly;
+    }
+    Fault::Unavailable { what, cause: Cause::new(error) }
 }

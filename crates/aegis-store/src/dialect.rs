@@ -1,6 +1,7 @@
 //! Where the two databases meet: outside `sqlite/` and `postgres/`, the only file that asks which one is running.
 
 use crate::job::{ReadJob, WriteJob};
+use crate::postgres::{self, Postgres};
 use crate::row::{Cell, Row};
 use crate::sqlite::{self, Sqlite};
 use crate::{CommitHooks, Fault, Lane, Location, OpenMode, Value};
@@ -63,46 +64,55 @@ impl Sql {
 /// The database that was opened.
 pub(crate) enum Engine {
     Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 impl Engine {
     pub(crate) fn open(location: &Location, mode: OpenMode, hooks: CommitHooks) -> Result<Engine, Fault> {
         match location {
             Location::Sqlite { path } => Sqlite::open(path, mode, hooks).map(Engine::Sqlite),
-            Location::Postgres { .. } => Err(Fault::internal("open", "not yet")),
+            Location::Postgres { url, connections } => {
+                Postgres::open(url, *connections, hooks).map(Engine::Postgres)
+            }
         }
     }
 
     pub(crate) fn open_read_only(location: &Location) -> Result<Engine, Fault> {
         match location {
             Location::Sqlite { path } => Sqlite::open_read_only(path).map(Engine::Sqlite),
-            Location::Postgres { .. } => Err(Fault::internal("open", "not yet")),
+            Location::Postgres { url, connections } => {
+                Postgres::open_read_only(url, *connections).map(Engine::Postgres)
+            }
         }
     }
 
     pub(crate) fn backend(&self) -> Backend {
         match self {
             Engine::Sqlite(_) => Backend::Sqlite,
+            Engine::Postgres(_) => Backend::Postgres,
         }
     }
 
     /// Queues a write. SQLite needs no lane: its one writer runs and acknowledges everything in order of arrival, and
     /// neighbours in a lane may share a commit.
-    pub(crate) fn write(&self, _lane: Lane, job: Box<dyn WriteJob>) {
+    pub(crate) fn write(&self, lane: Lane, job: Box<dyn WriteJob>) {
         match self {
             Engine::Sqlite(sqlite) => sqlite.write(job),
+            Engine::Postgres(postgres) => postgres.write(lane, job),
         }
     }
 
     pub(crate) fn read(&self, job: Box<dyn ReadJob>) {
         match self {
             Engine::Sqlite(sqlite) => sqlite.read(job),
+            Engine::Postgres(postgres) => postgres.read(job),
         }
     }
 
     pub(crate) fn close(&self) {
         match self {
             Engine::Sqlite(sqlite) => sqlite.close(),
+            Engine::Postgres(postgres) => postgres.close(),
         }
     }
 }
@@ -110,12 +120,14 @@ impl Engine {
 /// The connection behind a [`crate::Tx`].
 pub(crate) enum Session<'a> {
     Sqlite(sqlite::Session<'a>),
+    Postgres(postgres::Session<'a>),
 }
 
 impl Session<'_> {
     pub(crate) fn execute(&mut self, sql: Sql, params: &[Value]) -> Result<u64, Fault> {
         match self {
             Session::Sqlite(session) => session.execute(sql, params),
+            Session::Postgres(session) => session.execute(sql, params),
         }
     }
 
@@ -128,18 +140,21 @@ impl Session<'_> {
     ) -> Result<(), Fault> {
         match self {
             Session::Sqlite(session) => session.each(sql, params, visit),
+            Session::Postgres(session) => session.each(sql, params, visit),
         }
     }
 
     pub(crate) fn prepare(&mut self, sql: Sql) -> Result<(), Fault> {
         match self {
             Session::Sqlite(session) => session.prepare(sql),
+            Session::Postgres(session) => session.prepare(sql),
         }
     }
 
     pub(crate) fn batch(&mut self, statements: &'static str) -> Result<(), Fault> {
         match self {
             Session::Sqlite(session) => session.batch(statements),
+            Session::Postgres(session) => session.batch(statements),
         }
     }
 }
@@ -147,18 +162,21 @@ impl Session<'_> {
 /// A row of the driver.
 pub(crate) enum RowSource<'r> {
     Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r ::postgres::Row),
 }
 
 impl RowSource<'_> {
     pub(crate) fn cell(&self, index: usize) -> Result<Cell<'_>, &'static str> {
         match self {
             RowSource::Sqlite(row) => sqlite::cell(row, index),
+            RowSource::Postgres(row) => postgres::cell(row, index),
         }
     }
 
     pub(crate) fn column_name(&self, index: usize) -> String {
         let name = match self {
             RowSource::Sqlite(row) => sqlite::column_name(row, index),
+            RowSource::Postgres(row) => postgres::column_name(row, index),
         };
         name.unwrap_or_else(|| format!("number {index}"))
     }

@@ -7,6 +7,7 @@ mod job;
 mod lane;
 mod location;
 mod migrate;
+mod postgres;
 mod queue;
 mod row;
 mod schema;

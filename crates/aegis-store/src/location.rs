@@ -42,7 +42,7 @@ impl Location {
             return parse_path(path.strip_prefix("//").unwrap_or(path));
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            url.parse::<postgres::Config>()
+            url.parse::<::postgres::Config>()
                 .map_err(|_| LocationInvalid { problem: "the PostgreSQL URL cannot be read" })?;
             return Ok(Location::Postgres { url: url.to_owned(), connections: POSTGRES_CONNECTIONS_DEFAULT });
         }

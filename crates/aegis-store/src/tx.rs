@@ -34,7 +34,10 @@ impl<'a> Tx<'a> {
     /// [`Fault::Unique`] and [`Fault::Constraint`] if a constraint refuses a row, [`Fault::ReadOnly`] inside a read,
     /// [`Fault::DiskFull`] if there is no space, [`Fault::Internal`] if the statement or its parameters are wrong.
     pub fn execute(&mut self, sql: Sql, params: &[Value]) -> Result<u64, Fault> {
-        self.checked(|session| session.execute(sql, params))
+        self.checked(|session| {
+            demand_storable(params)?;
+            session.execute(sql, params)
+        })
     }
 
     /// Reads exactly one row.
@@ -66,6 +69,7 @@ impl<'a> Tx<'a> {
         let mut found = None;
         let mut several = false;
         self.checked(|session| {
+            demand_storable(params)?;
             session.each(sql, params, &mut |row| {
                 match decode.take() {
                     Some(decode) => found = Some(decode(row)),
@@ -94,6 +98,7 @@ impl<'a> Tx<'a> {
         let mut rows = Vec::new();
         let mut refusal = None;
         self.checked(|session| {
+            demand_storable(params)?;
             session.each(sql, params, &mut |row| {
                 if rows.len() >= LIST_ROWS_MAX {
                     refusal = Some(Fault::internal("list rows", "more rows than one list may visit"));
@@ -129,6 +134,15 @@ impl<'a> Tx<'a> {
         }
         verb(&mut self.session).inspect_err(|fault| self.refused = Some(fault.clone()))
     }
+}
+
+/// PostgreSQL cannot store a zero byte in a text; refused here, it cannot be stored on the other database either.
+fn demand_storable(params: &[Value]) -> Result<(), Fault> {
+    let holds_zero = |value: &Value| matches!(value, Value::Text(text) if text.as_bytes().contains(&0));
+    if params.iter().any(holds_zero) {
+        return Err(Fault::internal("bind parameters", "a text holds a zero byte"));
+    }
+    Ok(())
 }
 
 fn row_count(sql: Sql, expected: &'static str, found: &'static str) -> Fault {

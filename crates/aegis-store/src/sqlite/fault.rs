@@ -27,7 +27,17 @@ pub(super) fn fault(what: &'static str, error: Error) -> Fault {
         | ErrorCode::OutOfMemory
         | ErrorCode::OperationInterrupted
         | ErrorCode::OperationAborted => Fault::Unavailable { what, cause: Cause::new(error) },
-        _ => Fault::Internal { what, cause: Cause::new(error) },
+        ErrorCode::InternalMalfunction
+        | ErrorCode::NotFound
+        | ErrorCode::SchemaChanged
+        | ErrorCode::TooBig
+        | ErrorCode::TypeMismatch
+        | ErrorCode::ApiMisuse
+        | ErrorCode::NoLargeFileSupport
+        | ErrorCode::AuthorizationForStatementDenied
+        | ErrorCode::ParameterOutOfRange
+        | ErrorCode::Unknown
+        | _ => Fault::Internal { what, cause: Cause::new(error) },
     }
 }
 

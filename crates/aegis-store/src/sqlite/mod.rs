@@ -53,18 +53,18 @@ impl Sqlite {
         // First, because it switches the file to write-ahead logging for the others.
         let write_connection = connection::open(&path, Purpose::Write)?;
         let checkpoint_connection = connection::open(&path, Purpose::Checkpoint)?;
-        let writes = Arc::new(Queue::new());
+        let queue = Arc::new(Queue::new());
         let checkpoints = Arc::new(Wakeup::new());
         let writer = Writer {
             connection: write_connection,
-            queue: Arc::clone(&writes),
+            queue: Arc::clone(&queue),
             hooks: Arc::new(hooks),
             checkpoints: Arc::clone(&checkpoints),
         };
         let checkpointer =
             Checkpointer { connection: checkpoint_connection, wakeup: Arc::clone(&checkpoints) };
         let store = Sqlite {
-            writes: Some(writes),
+            writes: Some(queue),
             reads: Arc::new(Queue::new()),
             checkpoints,
             threads: Mutex::new(Threads {
