@@ -104,8 +104,8 @@ pub struct Answer {
     pub logged: Option<Logged>,
     /// Whether this is the kept answer of an earlier request.
     pub replayed: bool,
-    /// The rate window it was counted in.
-    pub standing: Option<Standing>,
+    /// The limit it was counted in, by name.
+    pub standing: Option<(&'static str, Standing)>,
     /// A sandbox fault: the answer is to be lost on its way.
     pub lost: bool,
 }
@@ -308,7 +308,7 @@ impl Kernel {
                     return Err(Failure::Refused(refused));
                 }
                 self.await_index(&mut done.answer, done.index).await?;
-                done.answer.standing.get_or_insert(standing);
+                done.answer.standing.get_or_insert((O::RATE.name, standing));
                 done.answer.lost = self.parts.faults.strikes(faults::Fault::LoseResponse, O::NAME);
                 audit::splice(&mut done.answer.body, done.evidence, done.answer.logged);
                 Ok(done.answer)

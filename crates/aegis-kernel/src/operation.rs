@@ -125,7 +125,7 @@ pub struct Commit<R> {
     pub(crate) proof: Proof,
     pub(crate) events: Vec<Event>,
     pub(crate) denied: Option<R>,
-    pub(crate) standing: Option<Standing>,
+    pub(crate) standing: Option<(&'static str, Standing)>,
     pub(crate) afterwards: Vec<Box<dyn FnOnce() + Send>>,
 }
 
@@ -224,10 +224,10 @@ impl<R> Commit<R> {
         Ok(self)
     }
 
-    /// The rate window this answer was counted in.
+    /// The limit this answer was counted in, by name, in place of its class's.
     #[must_use]
-    pub fn counted(mut self, standing: Standing) -> Commit<R> {
-        self.standing = Some(standing);
+    pub fn counted(mut self, limit: &'static str, standing: Standing) -> Commit<R> {
+        self.standing = Some((limit, standing));
         self
     }
 

@@ -1,0 +1,145 @@
+//! Wiring: the only place that constructs long-lived things.
+
+use std::sync::Arc;
+
+use aegis_core::api_key::KeyRealm;
+use aegis_core::crypto::aead::SealingKey;
+use aegis_core::time::Timestamp;
+use aegis_kernel::audit::sequence::Sequencer;
+use aegis_kernel::audit::{self, Log};
+use aegis_kernel::clock::Clock;
+use aegis_kernel::faults::Faults;
+use aegis_kernel::job::{self, Job};
+use aegis_kernel::kernel::{CrashPlan, Parts};
+use aegis_kernel::keyring::Keyring;
+use aegis_kernel::os_entropy::EntropySource;
+use aegis_kernel::setting::{self, Setting};
+use aegis_kernel::Kernel;
+use aegis_store::{Fault, Location, OpenMode, Store};
+use axum::extract::FromRef;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::passport::Registry;
+
+/// How an instance runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The real program with in-process parts in place of external ones, `_test_` keys and `/sandbox`.
+    Sandbox,
+    /// For real: `_live_` keys.
+    Production,
+}
+
+impl Mode {
+    /// Which API keys are good in this mode.
+    pub const fn realm(self) -> KeyRealm {
+        match self {
+            Mode::Sandbox => KeyRealm::Test,
+            Mode::Production => KeyRealm::Live,
+        }
+    }
+}
+
+/// What an instance is built from. Configuration and tests fill it in.
+pub struct Wiring {
+    /// Sandbox or production.
+    pub mode: Mode,
+    /// The database.
+    pub location: Location,
+    /// Whether the database may be made.
+    pub open_mode: OpenMode,
+    /// Seals signing keys and stored answers.
+    pub kek: SealingKey,
+    /// The public origin, for example `https://id.example.org`: issuer, URLs and log name follow from it.
+    pub origin: String,
+    /// Where *now* comes from.
+    pub clock: Clock,
+    /// Where randomness comes from.
+    pub entropy: EntropySource,
+    /// Issuances an operator key may make in an hour, unless its operator has a limit of its own.
+    pub issue_per_hour: u32,
+}
+
+/// Everything a route needs. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The pipeline.
+    pub kernel: Kernel,
+    /// Passports: keys, status index and what routes need to know of the issuer.
+    pub passports: Arc<Registry>,
+    /// The public origin.
+    pub origin: Arc<str>,
+    /// Sandbox or production.
+    pub mode: Mode,
+}
+
+impl FromRef<App> for Kernel {
+    fn from_ref(app: &App) -> Kernel {
+        app.kernel.clone()
+    }
+}
+
+impl FromRef<App> for Arc<Registry> {
+    fn from_ref(app: &App) -> Arc<Registry> {
+        Arc::clone(&app.passports)
+    }
+}
+
+impl App {
+    /// Opens the database, brings its schema up to date where that is allowed, and loads what is kept in
+    /// memory. When this returns, the instance can answer.
+    ///
+    /// # Errors
+    /// Faults of the store; a database of another origin or under another key-encryption key.
+    pub async fn open(wiring: Wiring) -> Result<App, Fault> {
+        let crash = Arc::new(CrashPlan::default());
+        let store = Store::open(&wiring.location, wiring.open_mode, crash.hooks())?;
+        store.migrate()?;
+        let (shift, last_entry_at) = store
+            .read(|tx| {
+                let shift = setting::find(tx, Setting::SandboxClockShift)?;
+                Ok((shift, audit::read::newest_entry_at(tx)?))
+            })
+            .await?;
+        if let Some(shift) = shift.and_then(|shift| shift.parse().ok()) {
+            wiring.clock.advance(shift);
+        }
+        let kernel = Kernel::new(
+            Parts {
+                store,
+                clock: wiring.clock,
+                entropy: wiring.entropy,
+                keyring: Keyring::new(wiring.kek),
+                log: Log::new(log_origin(&wiring.origin)),
+                realm: wiring.mode.realm(),
+                faults: Faults::default(),
+                crash,
+            },
+            last_entry_at,
+        );
+        let passports = Registry::open(&kernel, &wiring.origin, wiring.issue_per_hour).await?;
+        Ok(App { kernel, passports, origin: wiring.origin.into(), mode: wiring.mode })
+    }
+
+    /// The jobs of this instance.
+    pub fn jobs(&self) -> Vec<Arc<dyn Job>> {
+        vec![Arc::new(Sequencer(self.kernel.clone()))]
+    }
+
+    /// Starts all jobs; they end when `stop` turns true.
+    pub fn start_jobs(&self, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
+        self.jobs().into_iter().map(|work| job::run(work, stop.clone())).collect()
+    }
+
+    /// The current instant.
+    pub fn now(&self) -> Timestamp {
+        self.kernel.now()
+    }
+}
+
+/// The log's name: host and port of the origin, then `/log` (C2SP names have no scheme).
+fn log_origin(origin: &str) -> String {
+    let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+    format!("{}/log", host.trim_end_matches('/'))
+}
