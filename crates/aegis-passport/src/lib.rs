@@ -1,1 +1,19 @@
-//! To be described.
+//! Agent passports: the document, and every rule about issuing, verifying and revoking it.
+//!
+//! Pure: no clock, no network, no database. A relying party embeds this crate to verify offline what the
+//! server verifies online, by the same code. Start at [`document`] for the bytes, [`verify`] for the
+//! algorithm, [`issue`] for what may be issued.
+
+pub mod attestation;
+pub mod bundle;
+mod closed_set;
+pub mod delegation;
+pub mod document;
+pub mod fields;
+pub mod ids;
+pub mod lineage;
+pub mod pack;
+pub mod profile;
+pub mod risk;
+pub mod scope;
+pub mod text;
