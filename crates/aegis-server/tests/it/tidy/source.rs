@@ -38,25 +38,24 @@ impl Source {
     /// Takes a file apart.
     pub(super) fn read(text: &str) -> Source {
         let mut source = Source::default();
-        let mut at = 0;
+        let (mut at, mut line) = (0, 1);
         while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
             let piece = piece(rest, source.code.chars().next_back());
             let taken = rest.get(..piece.length).unwrap_or(rest);
             match piece.kind {
                 Kind::Code => source.code.push_str(taken),
                 Kind::Comment => {
-                    let line = line_of(text, at);
                     source.comments.push(Fragment { line, text: taken.to_owned() });
                     blank(&mut source.code, taken);
                 }
                 Kind::Text { open, close } => {
                     let inside = taken.get(open..taken.len().saturating_sub(close)).unwrap_or_default();
-                    let line = line_of(text, at);
                     source.strings.push(Fragment { line, text: inside.to_owned() });
                     blank(&mut source.code, taken);
                 }
                 Kind::Character => blank(&mut source.code, taken),
             }
+            line = line_of(taken, taken.len()).saturating_add(line).saturating_sub(1);
             at = at.saturating_add(taken.len().max(1));
         }
         source
