@@ -217,3 +217,227 @@ fn split(from: u64, to: u64) -> Option<u64> {
     let height = to.checked_sub(from)?.checked_sub(1)?.checked_ilog2()?;
     from.checked_add(1 << height)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::convert::Infallible;
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::edge::RightEdge;
+    use crate::node::TileNodes;
+    use crate::tile::Resource;
+    use crate::tree::{Frontier, leaf_hash, naive_root};
+
+    /// A tree of `size` leaves as a map of hash tiles.
+    struct Tree {
+        leaves: Vec<Digest>,
+        tiles: BTreeMap<(u8, u64), Arc<TileNodes>>,
+    }
+
+    impl Tree {
+        fn new(size: u64) -> Tree {
+            let mut edge = RightEdge::empty();
+            let leaves = (0..size).map(|n| edge.append(&n.to_be_bytes()).unwrap()).collect();
+            let mut tiles = BTreeMap::new();
+            for write in edge.take_writes() {
+                if let Resource::Tile(tile) = write.resource {
+                    tiles.insert((tile.level(), tile.index()), Arc::new(TileNodes::new(&write.bytes)));
+                }
+            }
+            Tree { leaves, tiles }
+        }
+
+        fn root(&self, size: u64) -> Digest {
+            naive_root(&self.leaves[..usize::try_from(size).unwrap()])
+        }
+
+        fn tile(&self, tile: Tile) -> Result<Arc<TileNodes>, Infallible> {
+            Ok(self.tiles[&(tile.level(), tile.index())].clone())
+        }
+    }
+
+    /// The definition of RFC 6962 §2.1.1, as oracle.
+    fn naive_path(index: usize, leaves: &[Digest]) -> Vec<Digest> {
+        if leaves.len() < 2 {
+            return vec![];
+        }
+        let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
+        let (mut path, sibling) = if index < left.len() {
+            (naive_path(index, left), naive_root(right))
+        } else {
+            (naive_path(index - left.len(), right), naive_root(left))
+        };
+        path.push(sibling);
+        path
+    }
+
+    /// The definition of RFC 6962 §2.1.2 (SUBPROOF), as oracle.
+    fn naive_subproof(from: usize, leaves: &[Digest], known: bool) -> Vec<Digest> {
+        if from == leaves.len() {
+            return if known { vec![] } else { vec![naive_root(leaves)] };
+        }
+        let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
+        let (mut proof, sibling) = if from <= left.len() {
+            (naive_subproof(from, left, known), naive_root(right))
+        } else {
+            (naive_subproof(from - left.len(), right, false), naive_root(left))
+        };
+        proof.push(sibling);
+        proof
+    }
+
+    /// Every inclusion proof up to size 300 equals the definition and verifies; with another index or size,
+    /// a hash less or more, it does not.
+    #[test]
+    fn all_small_inclusion_proofs() {
+        let tree = Tree::new(300);
+        for size in 1..=300_u64 {
+            let leaves = &tree.leaves[..usize::try_from(size).unwrap()];
+            let root = tree.root(size);
+            for (index, leaf) in (0..size).zip(leaves) {
+                let proof = InclusionProof::make(index, size, |tile| tree.tile(tile)).unwrap();
+                proof.verify(leaf, &root).unwrap();
+                if size % 37 < 2 {
+                    assert_eq!(proof.hashes, naive_path(usize::try_from(index).unwrap(), leaves));
+                }
+                let moved = InclusionProof { index: index ^ 1, ..proof.clone() };
+                assert!(moved.verify(leaf, &root).is_err() || size == 1);
+                let mut short = proof.clone();
+                if short.hashes.pop().is_some() {
+                    assert_eq!(short.verify(leaf, &root), Err(ProofRefused::Length));
+                }
+                let mut long = proof.clone();
+                long.hashes.push(root);
+                assert_eq!(long.verify(leaf, &root), Err(ProofRefused::Length));
+            }
+        }
+    }
+
+    /// Every consistency proof up to size 300 equals the definition and verifies; swapped roots, a hash less
+    /// or more, do not.
+    #[test]
+    fn all_small_consistency_proofs() {
+        let tree = Tree::new(300);
+        let roots: Vec<Digest> = (0..=300).map(|size| tree.root(size)).collect();
+        for (to, to_root) in (0..=300_u64).zip(&roots) {
+            for (from, from_root) in (0..=to).zip(&roots) {
+                let proof = ConsistencyProof::make(from, to, |tile| tree.tile(tile)).unwrap();
+                proof.verify(from_root, to_root).unwrap();
+                let mut long = proof.clone();
+                long.hashes.push(*to_root);
+                assert_eq!(long.verify(from_root, to_root), Err(ProofRefused::Length));
+                if from == 0 || from == to {
+                    continue;
+                }
+                assert_eq!(proof.verify(to_root, from_root), Err(ProofRefused::Root));
+                let mut short = proof.clone();
+                short.hashes.pop();
+                assert_eq!(short.verify(from_root, to_root), Err(ProofRefused::Length));
+                if to % 37 < 2 {
+                    let leaves = &tree.leaves[..usize::try_from(to).unwrap()];
+                    assert_eq!(proof.hashes, naive_subproof(usize::try_from(from).unwrap(), leaves, true));
+                }
+            }
+        }
+        let same = ConsistencyProof { from: 3, to: 3, hashes: vec![] };
+        assert_eq!(same.verify(&roots[3], &roots[4]), Err(ProofRefused::Root));
+    }
+
+    /// Nothing outside the tree can be proven, and absurd numbers are refused without a long loop.
+    #[test]
+    fn bounds() {
+        let none = |_: Tile| Ok::<Vec<u8>, Infallible>(vec![]);
+        for (index, size) in [(0, 0), (5, 5), (u64::MAX, 3), (0, SIZE_MAX + 1), (3, u64::MAX)] {
+            assert_eq!(InclusionProof::make(index, size, none), Err(Unreadable::OutOfRange));
+            let proof = InclusionProof { index, size, hashes: vec![Digest::ZERO; 64] };
+            assert_eq!(proof.root(&Digest::ZERO), Err(ProofRefused::OutOfRange));
+        }
+        for (from, to) in [(1, 0), (2, SIZE_MAX + 1), (u64::MAX, u64::MAX)] {
+            assert_eq!(ConsistencyProof::make(from, to, none), Err(Unreadable::OutOfRange));
+            let proof = ConsistencyProof { from, to, hashes: vec![] };
+            assert_eq!(proof.verify(&Digest::ZERO, &Digest::ZERO), Err(ProofRefused::OutOfRange));
+        }
+        let short = InclusionProof::make(1, 2, none);
+        assert_eq!(short, Err(Unreadable::Short(Tile::new(0, 0, 2).unwrap())));
+    }
+
+    /// In a tree of 10^8 leaves a proof reads at most eight tiles, each once, and cached tile nodes give the
+    /// same proof as bytes.
+    #[test]
+    fn large_trees_need_few_tiles() {
+        let size = 100_000_000;
+        // A tree of equal leaves: all full tiles of a level are equal, so it exists without being stored.
+        let mut full = vec![leaf_hash(b"")];
+        while full.len() < 5 {
+            let below = full[full.len() - 1];
+            full.push(crate::tree::perfect_root(&[below; 256]).unwrap());
+        }
+        let bytes = |tile: Tile| {
+            let one = *full[usize::from(tile.level())].as_bytes();
+            one.repeat(usize::from(tile.width()))
+        };
+        let asked = RefCell::new(BTreeSet::new());
+        let once = |tile: Tile| {
+            assert!(asked.borrow_mut().insert(tile), "{tile} asked for twice");
+            Ok::<_, Infallible>(bytes(tile))
+        };
+        let cached = |tile: Tile| Ok::<_, Infallible>(Arc::new(TileNodes::new(&bytes(tile))));
+        let root = Frontier::from_tiles(size, cached).unwrap().root();
+        for index in [0, 1, 12_345_678, size / 2, size - 1] {
+            asked.borrow_mut().clear();
+            let proof = InclusionProof::make(index, size, once).unwrap();
+            proof.verify(&full[0], &root).unwrap();
+            assert!(asked.borrow().len() <= 8, "{:?}", asked.borrow());
+            assert_eq!(InclusionProof::make(index, size, cached).unwrap(), proof);
+            asked.borrow_mut().clear();
+            let proof = ConsistencyProof::make(index + 1, size, once).unwrap();
+            let from_root = Frontier::from_tiles(index + 1, cached).unwrap().root();
+            proof.verify(&from_root, &root).unwrap();
+            assert!(asked.borrow().len() <= 8, "{:?}", asked.borrow());
+        }
+    }
+
+    proptest! {
+        /// A proof with any one byte altered, or for another leaf, is refused.
+        #[test]
+        fn altered_proofs_fail(size in 2_u64..300, at: prop::sample::Index, byte: prop::sample::Index, bit in 0_u8..8) {
+            let tree = Tree::new(size);
+            let index = u64::try_from(at.index(usize::try_from(size).unwrap())).unwrap();
+            let leaf = tree.leaves[at.index(tree.leaves.len())];
+            let alter = |hashes: &mut Vec<Digest>| {
+                if let Some(count) = hashes.len().checked_mul(32).filter(|count| *count > 0) {
+                    let place = byte.index(count);
+                    let mut bytes = *hashes[place / 32].as_bytes();
+                    bytes[place % 32] ^= 1 << bit;
+                    hashes[place / 32] = Digest::from_bytes(bytes);
+                }
+            };
+            let mut proof = InclusionProof::make(index, size, |tile| tree.tile(tile)).unwrap();
+            prop_assert_eq!(proof.verify(&tree.leaves[0], &tree.root(size)).is_ok(), index == 0);
+            alter(&mut proof.hashes);
+            prop_assert_eq!(proof.verify(&leaf, &tree.root(size)), Err(ProofRefused::Root));
+
+            let mut proof = ConsistencyProof::make(index, size, |tile| tree.tile(tile)).unwrap();
+            alter(&mut proof.hashes);
+            let verified = proof.verify(&tree.root(index), &tree.root(size));
+            prop_assert_eq!(verified.is_err(), index != 0);
+        }
+
+        /// Arbitrary numbers and hashes never verify and never panic.
+        #[test]
+        fn checks_are_total(a: u64, b: u64, shift in 0_u32..64, count in 0_usize..70) {
+            let hashes = vec![Digest::ZERO; count];
+            let (index, size) = (a >> shift, b >> shift);
+            let root = Digest::from_bytes([1; 32]);
+            let inclusion = InclusionProof { index, size, hashes: hashes.clone() };
+            prop_assert!(inclusion.verify(&Digest::ZERO, &root).is_err());
+            let consistency = ConsistencyProof { from: index, to: size, hashes };
+            prop_assert!(index == 0 || consistency.verify(&Digest::ZERO, &root).is_err());
+        }
+    }
+}

@@ -18,11 +18,7 @@ pub fn leaf_hash(entry: &[u8]) -> Digest {
 
 /// The hash of an interior node: SHA-256(0x01 ‖ left ‖ right). RFC 6962 §2.1.
 pub fn node_hash(left: &Digest, right: &Digest) -> Digest {
-    // One contiguous message: three separate updates cost a third more in the hot loop of every check.
-    let mut message = [1; 1 + 2 * HASH_BYTES];
-    message[1..33].copy_from_slice(left.as_bytes());
-    message[33..65].copy_from_slice(right.as_bytes());
-    Digest::of(&[&message])
+    Digest::of(&[&[1], left.as_bytes(), right.as_bytes()])
 }
 
 /// The root of the tree without leaves: SHA-256 of nothing. RFC 6962 §2.1.
