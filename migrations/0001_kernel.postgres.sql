@@ -95,7 +95,8 @@ CREATE TABLE signing_key (
     not_before BIGINT,
     changed_at BIGINT NOT NULL,
     retired_at BIGINT,
-    revoked_at BIGINT,
+    -- "revoked_at/recorded_at" pairs in microseconds, in the order recorded, separated by spaces.
+    revocations TEXT NOT NULL,
     reason TEXT
 );
 CREATE INDEX signing_key_by_purpose ON signing_key (purpose, state);

@@ -23,6 +23,7 @@ CREATE TABLE passport (
     id TEXT NOT NULL PRIMARY KEY,
     agent_id TEXT NOT NULL REFERENCES agent (id),
     operator_id TEXT NOT NULL,
+    risk_classification TEXT NOT NULL,
     document TEXT NOT NULL,
     document_digest BYTEA NOT NULL,
     body_digest TEXT NOT NULL,
@@ -57,7 +58,7 @@ CREATE INDEX passport_by_sequence ON passport (sequence);
 CREATE TABLE lineage_entry (
     agent_id TEXT NOT NULL REFERENCES agent (id),
     seq BIGINT NOT NULL,
-    passport_id TEXT NOT NULL,
+    passport_id TEXT,
     entry TEXT NOT NULL,
     hash TEXT NOT NULL,
     log_entry TEXT NOT NULL,
@@ -70,8 +71,7 @@ CREATE TABLE status_event (
     sequence BIGINT NOT NULL PRIMARY KEY,
     event TEXT NOT NULL,
     passport_id TEXT NOT NULL REFERENCES passport (id),
-    at BIGINT NOT NULL,
-    entry TEXT NOT NULL
+    at BIGINT NOT NULL
 );
 
 -- How many indexes of a status list are taken; a new list opens at 75 %.
@@ -88,6 +88,12 @@ CREATE TABLE policy_pack (
     released_at BIGINT NOT NULL,
     content TEXT NOT NULL,
     PRIMARY KEY (name, version)
+);
+
+-- Which exact packs a policy_bundle_digest stands for.
+CREATE TABLE policy_pin (
+    digest TEXT NOT NULL PRIMARY KEY,
+    pins TEXT NOT NULL
 );
 
 -- The signed key history, one row per version; the newest is published.

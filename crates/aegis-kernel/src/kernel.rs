@@ -383,6 +383,9 @@ impl Kernel {
             Proof::Earlier(Some(entry)) => audit::find_logged(tx, *entry)?,
             Proof::Earlier(None) => None,
         };
+        for leaf in &commit.further {
+            audit::append(tx, at, O::NAME, &call.caller, leaf)?;
+        }
         for event in &commit.events {
             outbox::append(tx, at, event)?;
         }

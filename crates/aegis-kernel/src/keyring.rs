@@ -56,9 +56,9 @@ pub struct KeyRow {
     pub changed_at: Timestamp,
     /// When it stopped signing.
     pub retired_at: Option<Timestamp>,
-    /// From when on it is not to be trusted.
-    pub revoked_at: Option<Timestamp>,
-    /// Why it was revoked.
+    /// From when on it is not to be trusted, and when that became known; in the order recorded.
+    pub revocations: Vec<(Timestamp, Timestamp)>,
+    /// Why its state last changed.
     pub reason: Option<String>,
 }
 
@@ -115,7 +115,7 @@ impl Keyring {
             not_before: (state == KeyState::Active).then(|| at.now()),
             changed_at: at.now(),
             retired_at: None,
-            revoked_at: None,
+            revocations: Vec::new(),
             reason: None,
         };
         sql::insert_key(tx, &row, &sealed)?;

@@ -123,6 +123,7 @@ pub struct Commit<R> {
     pub(crate) replay_body: Option<Vec<u8>>,
     pub(crate) location: Option<String>,
     pub(crate) proof: Proof,
+    pub(crate) further: Vec<Leaf>,
     pub(crate) events: Vec<Event>,
     pub(crate) denied: Option<R>,
     pub(crate) standing: Option<(&'static str, Standing)>,
@@ -145,6 +146,7 @@ impl<R> Commit<R> {
             replay_body: None,
             location: None,
             proof,
+            further: Vec::new(),
             events: Vec::new(),
             denied: None,
             standing: None,
@@ -199,6 +201,13 @@ impl<R> Commit<R> {
         let mut commit = Commit::new(Success::Ok, Vec::new(), Proof::New(leaf));
         commit.denied = Some(refused);
         commit
+    }
+
+    /// Logs a consequence for another subject: one more entry in the same transaction.
+    #[must_use]
+    pub fn also_logged(mut self, leaf: Leaf) -> Commit<R> {
+        self.further.push(leaf);
+        self
     }
 
     /// Tells others, at least once, after the commit.

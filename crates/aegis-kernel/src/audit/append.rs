@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use aegis_core::id::LogEntryId;
 use aegis_core::moment::Moment;
 use aegis_store::{Cause, Fault, Tx};
 use aegis_tlog::leaf::{Opening, Statement};
@@ -13,6 +14,8 @@ use crate::operation::{Evidence, Logged};
 /// What an entry says: everything but time, operation and actor, which the kernel knows.
 #[derive(Debug, Clone)]
 pub struct Leaf {
+    /// The entry's id, where the operation's own rows name it; otherwise the kernel picks one.
+    pub id: Option<LogEntryId>,
     /// The object it happened to: an id, never a name or an address.
     pub subject: String,
     /// How it ended.
@@ -56,13 +59,20 @@ impl Leaf {
     pub fn denied(subject: impl Display, reader: Option<&str>, details: serde_json::Value) -> Leaf {
         Leaf { outcome: LeafOutcome::Denied, ..Leaf::done(subject, reader, details) }
     }
+
+    /// The same entry under an id that the operation's own rows name.
+    #[must_use]
+    pub fn named(mut self, id: LogEntryId) -> Leaf {
+        self.id = Some(id);
+        self
+    }
 }
 
 /// Writes the entry of the running operation.
 pub(crate) fn append(
     tx: &mut Tx<'_>,
     at: &mut Moment,
-    operation: &'static str,
+    operation: &str,
     caller: &Caller,
     leaf: &Leaf,
 ) -> Result<Logged, Fault> {
@@ -79,7 +89,7 @@ pub(crate) fn append(
         cause: Cause::new(error),
     })?;
     let row = EntryRow {
-        id: at.new_id(),
+        id: leaf.id.unwrap_or_else(|| at.new_id()),
         index: None,
         at: at.now(),
         commitment: opening.commitment().clone(),

@@ -8,8 +8,8 @@ use super::{KeyRow, KeyState};
 
 pub(super) fn insert_key(tx: &mut Tx<'_>, key: &KeyRow, sealed: &[u8]) -> Result<(), Fault> {
     const INSERT: Sql = Sql::new(
-        "INSERT INTO signing_key (id, purpose, state, public_key, sealed_seed, not_before, changed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO signing_key (id, purpose, state, public_key, sealed_seed, not_before, changed_at, revocations) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, '')",
     );
     let values: [Value; 7] = [
         key.id.as_str().into(),
@@ -25,7 +25,7 @@ pub(super) fn insert_key(tx: &mut Tx<'_>, key: &KeyRow, sealed: &[u8]) -> Result
 
 pub(super) fn update_key(tx: &mut Tx<'_>, key: &KeyRow) -> Result<(), Fault> {
     const UPDATE: Sql = Sql::new(
-        "UPDATE signing_key SET state = $2, not_before = $3, changed_at = $4, retired_at = $5, revoked_at = $6, \
+        "UPDATE signing_key SET state = $2, not_before = $3, changed_at = $4, retired_at = $5, revocations = $6, \
          reason = $7 WHERE id = $1",
     );
     let values: [Value; 7] = [
@@ -34,7 +34,7 @@ pub(super) fn update_key(tx: &mut Tx<'_>, key: &KeyRow) -> Result<(), Fault> {
         key.not_before.map(Timestamp::as_micros).into(),
         key.changed_at.as_micros().into(),
         key.retired_at.map(Timestamp::as_micros).into(),
-        key.revoked_at.map(Timestamp::as_micros).into(),
+        write_revocations(&key.revocations).into(),
         key.reason.as_deref().into(),
     ];
     tx.execute(UPDATE, &values).map(drop)
@@ -42,7 +42,7 @@ pub(super) fn update_key(tx: &mut Tx<'_>, key: &KeyRow) -> Result<(), Fault> {
 
 pub(super) fn list_keys(tx: &mut Tx<'_>) -> Result<Vec<KeyRow>, Fault> {
     const LIST: Sql = Sql::new(
-        "SELECT id, purpose, state, public_key, not_before, changed_at, retired_at, revoked_at, reason \
+        "SELECT id, purpose, state, public_key, not_before, changed_at, retired_at, revocations, reason \
          FROM signing_key ORDER BY changed_at DESC, id",
     );
     tx.list(LIST, &[], key_row)
@@ -50,7 +50,7 @@ pub(super) fn list_keys(tx: &mut Tx<'_>) -> Result<Vec<KeyRow>, Fault> {
 
 pub(super) fn find_key(tx: &mut Tx<'_>, id: &str) -> Result<Option<KeyRow>, Fault> {
     const FIND: Sql = Sql::new(
-        "SELECT id, purpose, state, public_key, not_before, changed_at, retired_at, revoked_at, reason \
+        "SELECT id, purpose, state, public_key, not_before, changed_at, retired_at, revocations, reason \
          FROM signing_key WHERE id = $1",
     );
     tx.optional(FIND, &[id.into()], key_row)
@@ -62,7 +62,7 @@ pub(super) fn find_in_state(
     state: KeyState,
 ) -> Result<Option<KeyRow>, Fault> {
     const FIND: Sql = Sql::new(
-        "SELECT id, purpose, state, public_key, not_before, changed_at, retired_at, revoked_at, reason \
+        "SELECT id, purpose, state, public_key, not_before, changed_at, retired_at, revocations, reason \
          FROM signing_key WHERE purpose = $1 AND state = $2",
     );
     tx.optional(FIND, &[purpose.into(), state.name().into()], key_row)
@@ -87,7 +87,26 @@ fn key_row(row: &Row<'_>) -> Result<KeyRow, Fault> {
         not_before: instant(4)?,
         changed_at: Timestamp::from_micros(row.get(5)?),
         retired_at: instant(6)?,
-        revoked_at: instant(7)?,
+        revocations: read_revocations(&row.get::<String>(7)?)
+            .ok_or_else(|| Fault::Damaged { cause: Cause::text("signing_key.revocations is unreadable") })?,
         reason: row.get(8)?,
     })
+}
+
+fn write_revocations(revocations: &[(Timestamp, Timestamp)]) -> String {
+    let pairs: Vec<String> = revocations
+        .iter()
+        .map(|(revoked_at, recorded_at)| format!("{}/{}", revoked_at.as_micros(), recorded_at.as_micros()))
+        .collect();
+    pairs.join(" ")
+}
+
+fn read_revocations(text: &str) -> Option<Vec<(Timestamp, Timestamp)>> {
+    let instant = |text: &str| text.parse().ok().map(Timestamp::from_micros);
+    text.split_whitespace()
+        .map(|pair| {
+            let (revoked_at, recorded_at) = pair.split_once('/')?;
+            Some((instant(revoked_at)?, instant(recorded_at)?))
+        })
+        .collect()
 }
