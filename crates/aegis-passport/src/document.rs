@@ -151,7 +151,8 @@ impl Passport {
         let (message, _) = self.written(None);
         let signature = key.sign(&message);
         let (bytes, places) = self.written(Some(&signature));
-        SignedPassport { passport: self, signature, bytes, places }
+        let digest = Digest::of(&[&bytes]);
+        SignedPassport { passport: self, signature, bytes, places, digest }
     }
 
     fn written(&self, signature: Option<&Signature>) -> (Vec<u8>, Places) {
@@ -222,6 +223,7 @@ pub struct SignedPassport {
     signature: Signature,
     bytes: Vec<u8>,
     places: Places,
+    digest: Digest,
 }
 
 impl SignedPassport {
@@ -236,7 +238,8 @@ impl SignedPassport {
         let (bytes, [lineage, signature_place]) = canonical_with_places(json, names)?;
         let (passport, signature) = read_members(json)?;
         let places = Places { lineage, signature: signature_place };
-        Ok(SignedPassport { passport, signature, bytes, places })
+        let digest = Digest::of(&[&bytes]);
+        Ok(SignedPassport { passport, signature, bytes, places, digest })
     }
 
     /// What it says.
@@ -268,8 +271,8 @@ impl SignedPassport {
 
     /// SHA-256 of the canonical bytes with signature. It stands for key, bytes and signature at once (the
     /// bytes name the key by its thumbprint), so a verifier may remember it once the signature was proven.
-    pub fn digest(&self) -> Digest {
-        Digest::of(&[&self.bytes])
+    pub fn digest(&self) -> &Digest {
+        &self.digest
     }
 
     /// Digest of the document without `signature` and `audit_lineage_hash`: what lineage binds.

@@ -220,9 +220,8 @@ impl PackRule {
         })?;
         let grade = fields.optional_text("min_grade", "declared, attested or verified", Grade::parse)?;
         let risk = fields.optional_text("min_risk", RISK, Risk::parse)?;
-        let key = fields.optional_nested("require_agent_pubkey", |json| match json {
-            Json::Bool(true) => Ok(()),
-            _ => Err(Malformed::at("", Flaw::Form("true"))),
+        let key = fields.optional_nested("require_agent_pubkey", |json| {
+            if *json == Json::Bool(true) { Ok(()) } else { Err(Malformed::at("", Flaw::Form("true"))) }
         })?;
         fields.end()?;
         let mut demands = [
