@@ -82,6 +82,9 @@ impl CrashPlan {
     }
 }
 
+/// How often an operation that lost a race for a unique value runs again.
+const UNIQUE_RACES_MAX: usize = 3;
+
 /// Runs operations and queries. Cheap to clone.
 #[derive(Clone)]
 pub struct Kernel {
@@ -288,17 +291,16 @@ impl Kernel {
         operation: O,
         standing: Standing,
     ) -> Result<Answer, Failure<O::Refused>> {
-        let lane = self.lane(&call, &operation);
-        let (attempting, committing) = (self.clone(), self.clone());
-        let ended = self
-            .parts
-            .store
-            .write(
-                lane,
-                move |tx| attempting.attempt(tx, &call, &operation),
-                move |ended: &mut Ended<O::Refused>| committing.apply(ended),
-            )
-            .await?;
+        let (call, operation) = (Arc::new(call), Arc::new(operation));
+        let mut ended = self.try_commit(&call, &operation).await;
+        for _ in 0..UNIQUE_RACES_MAX {
+            // Another operation took the same name or place first; run again, it is visible now.
+            if !matches!(ended, Err(Fault::Unique { .. })) {
+                break;
+            }
+            ended = self.try_commit(&call, &operation).await;
+        }
+        let ended = ended?;
         match ended {
             Ended::Refused(refused) => Err(Failure::Refused(refused)),
             Ended::Rejected(rejection) => Err(Failure::Rejected(rejection)),
@@ -314,6 +316,24 @@ impl Kernel {
                 Ok(done.answer)
             }
         }
+    }
+
+    async fn try_commit<O: Operation>(
+        &self,
+        call: &Arc<Call>,
+        operation: &Arc<O>,
+    ) -> Result<Ended<O::Refused>, Fault> {
+        let lane = self.lane(call, operation.as_ref());
+        let (attempting, committing) = (self.clone(), self.clone());
+        let (call, operation) = (Arc::clone(call), Arc::clone(operation));
+        self.parts
+            .store
+            .write(
+                lane,
+                move |tx| attempting.attempt(tx, &call, operation.as_ref()),
+                move |ended: &mut Ended<O::Refused>| committing.apply(ended),
+            )
+            .await
     }
 
     fn lane<O: Operation>(&self, call: &Call, operation: &O) -> Lane {

@@ -48,6 +48,7 @@ impl Leaf {
     /// An operation that was done.
     pub fn done(subject: impl Display, reader: Option<&str>, details: serde_json::Value) -> Leaf {
         Leaf {
+            id: None,
             subject: subject.to_string(),
             outcome: LeafOutcome::Done,
             reader: reader.map(str::to_owned),
