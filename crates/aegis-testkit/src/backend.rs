@@ -1,8 +1,9 @@
 //! A fresh database per test, on either backend.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use aegis_store::{CommitHooks, Location, OpenMode, Store};
+use aegis_store::{CommitHooks, Fault, Location, OpenMode, Sql, Store, Tx};
 
 /// A database that exists as long as this value. Nothing is open on it until a test opens it.
 pub struct TestDatabase {
@@ -107,4 +108,74 @@ fn with_database(url: &str, name: &str) -> String {
 fn unlikely_number() -> u64 {
     use std::hash::{BuildHasher as _, Hasher as _};
     std::hash::RandomState::new().build_hasher().finish()
+}
+
+/// One column as both databases describe it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// `integer`, `text` or `bytes`; anything else verbatim.
+    pub kind: String,
+    /// Whether it may hold NULL.
+    pub nullable: bool,
+}
+
+/// One table as both databases describe it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Table {
+    /// In the order of their declaration.
+    pub columns: Vec<Column>,
+    /// Names of the indexes that were created by name, ascending.
+    pub indexes: Vec<String>,
+}
+
+const COLUMNS: Sql = Sql::differing(
+    "SELECT t.name, c.name, lower(c.type), c.\"notnull\" = 0
+     FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
+     WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY t.name, c.cid",
+    "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT), CAST(data_type AS TEXT), is_nullable = 'YES'
+     FROM information_schema.columns WHERE table_schema = current_schema()
+     ORDER BY CAST(table_name AS TEXT) COLLATE \"C\", ordinal_position",
+);
+
+const INDEXES: Sql = Sql::differing(
+    "SELECT tbl_name, name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY tbl_name, name",
+    "SELECT CAST(t.relname AS TEXT), CAST(i.relname AS TEXT)
+     FROM pg_index AS x JOIN pg_class AS i ON i.oid = x.indexrelid JOIN pg_class AS t ON t.oid = x.indrelid
+     WHERE t.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
+       AND NOT EXISTS (SELECT 1 FROM pg_constraint AS c WHERE c.conindid = x.indexrelid AND c.contype IN ('p', 'u', 'x'))
+     ORDER BY 1, 2",
+);
+
+/// Describes every table of the schema, so that a test can hold one dialect against the other.
+///
+/// # Errors
+///
+/// Those of a read.
+pub fn tables(tx: &mut Tx<'_>) -> Result<BTreeMap<String, Table>, Fault> {
+    let mut tables: BTreeMap<String, Table> = BTreeMap::new();
+    let columns = tx.list(COLUMNS, &[], |row| {
+        let kind = portable_kind(row.get(2)?);
+        Ok((row.get::<String>(0)?, Column { name: row.get(1)?, kind, nullable: row.get(3)? }))
+    })?;
+    for (table, column) in columns {
+        tables.entry(table).or_default().columns.push(column);
+    }
+    let indexes = tx.list(INDEXES, &[], |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)))?;
+    for (table, index) in indexes {
+        tables.entry(table).or_default().indexes.push(index);
+    }
+    for table in tables.values_mut() {
+        table.indexes.sort_unstable();
+    }
+    Ok(tables)
+}
+
+fn portable_kind(kind: String) -> String {
+    match kind.as_str() {
+        "integer" | "int" | "bigint" => "integer".to_owned(),
+        "blob" | "bytea" => "bytes".to_owned(),
+        _ => kind,
+    }
 }

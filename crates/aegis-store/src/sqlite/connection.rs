@@ -37,13 +37,9 @@ pub(super) fn ensure_file(path: &Path, mode: OpenMode) -> Result<(), Fault> {
     if mode == OpenMode::MustExist {
         return Err(Fault::Missing { what: format!("there is no database at {}", path.display()) });
     }
-    let created = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    match created {
+    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(Fault::Missing {
-            what: format!("the directory of the database does not exist: {}", path.display()),
-        }),
         Err(error) => Err(Fault::Unavailable { what: "create the database file", cause: Cause::new(error) }),
     }
 }

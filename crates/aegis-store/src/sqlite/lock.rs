@@ -1,6 +1,7 @@
 //! One process per SQLite file.
 
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -22,13 +23,14 @@ impl ProcessLock {
     pub(super) fn take(database: &Path) -> Result<ProcessLock, Fault> {
         let path = lock_path(database);
         // The file stays behind when the lock is given up: removing it would let two processes lock two files of one name.
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(
-                |error| Fault::Unavailable {
-                    what: "open the lock file of the database",
-                    cause: Cause::new(error),
-                },
-            )?;
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = opened.map_err(|error| {
+            if error.kind() == ErrorKind::NotFound {
+                let what = format!("the directory of the database does not exist: {}", database.display());
+                return Fault::Missing { what };
+            }
+            Fault::Unavailable { what: "open the lock file of the database", cause: Cause::new(error) }
+        })?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(ProcessLock { _held: file }),
             Err(Errno::WOULDBLOCK) => Err(Fault::Locked {
