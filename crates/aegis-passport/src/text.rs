@@ -32,6 +32,23 @@ impl<const MIN: usize, const MAX: usize> fmt::Display for Printable<MIN, MAX> {
 /// The operator's own name for an agent.
 pub type AgentName = Printable<1, 64>;
 
+/// One to `MAX` Unicode characters without control characters: what people write as a reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sentence<const MAX: usize>(Box<str>);
+
+impl<const MAX: usize> Sentence<MAX> {
+    /// Takes `text` if its length and characters are within bounds.
+    pub fn parse(text: &str) -> Option<Sentence<MAX>> {
+        let fits = (1..=MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        fits.then(|| Sentence(text.into()))
+    }
+
+    /// The characters.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// ISO 3166 country, country subdivision, or `EU`: `^[A-Z]{2}(-[A-Z0-9]{1,3})?$`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Jurisdiction(Box<str>);
