@@ -47,6 +47,11 @@ impl File {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
+    /// Whether the file, or a folder it stands in, is called one of `roles`: `sql.rs` and `sql/agent.rs` are both "sql".
+    fn plays(&self, roles: &[&str]) -> bool {
+        self.path.split('/').any(|part| roles.contains(&part.strip_suffix(".rs").unwrap_or(part)))
+    }
+
     fn is_rust(&self) -> bool {
         Path::new(&self.path).extension().is_some_and(|extension| extension == "rs")
     }

@@ -66,13 +66,12 @@ fn group_heads(group: &str) -> Vec<(usize, &str)> {
     heads
 }
 
-/// A6: files of the server where HTTP types may stand, besides the folder `http/`: the edge of each slice, and the wiring.
-const HTTP_FILES: [&str; 6] = ["routes.rs", "problems.rs", "upload.rs", "download.rs", "stream.rs", "app.rs"];
+/// A6: files and folders of the server where HTTP types may stand: the shared edge, that of each slice, and the wiring.
+const HTTP_FILES: [&str; 7] = ["http", "routes", "problems", "upload", "download", "stream", "app"];
 const HTTP_CRATES: [&str; 6] = ["axum", "hyper", "hyper_util", "tower", "tower_http", "utoipa_axum"];
 
 fn http_outside(file: &File) -> Vec<Finding> {
-    let Some(inner) = file.path.strip_prefix(SERVER) else { return Vec::new() };
-    if inner.starts_with("http/") || inner == "http.rs" || HTTP_FILES.contains(&file.name()) {
+    if !file.path.starts_with(SERVER) || file.plays(&HTTP_FILES) {
         return Vec::new();
     }
     let source = Source::shipped(&file.text);
@@ -94,16 +93,15 @@ fn http_outside(file: &File) -> Vec<Finding> {
     found.collect()
 }
 
-/// A7: files that hold JSON shapes by their name; the folder `http/` of the server is wire as a whole.
-const JSON_FILES: [&str; 2] = ["wire.rs", "config.rs"];
+/// A7: files and folders that hold JSON shapes by their name; `http/` is wire as a whole.
+const JSON_FILES: [&str; 3] = ["wire", "config", "http"];
 /// A7: documents that third parties verify, and payloads that are stored as JSON.
 const DOCUMENT_FILES: [&str; 1] = ["crates/aegis-kernel/src/idempotency.rs"];
 const JSON_DERIVES: [&str; 3] = ["Serialize", "Deserialize", "ToSchema"];
 
 fn json_outside(file: &File) -> Vec<Finding> {
     let is_ours = file.path.starts_with("crates/") && file.path.contains("/src/");
-    let is_wire = JSON_FILES.contains(&file.name()) || file.path.starts_with("crates/aegis-server/src/http/");
-    if !is_ours || is_wire || DOCUMENT_FILES.contains(&file.path.as_str()) {
+    if !is_ours || file.plays(&JSON_FILES) || DOCUMENT_FILES.contains(&file.path.as_str()) {
         return Vec::new();
     }
     let code = Source::shipped(&file.text).code;
@@ -153,12 +151,9 @@ fn lifted_bans(file: &File) -> Vec<Finding> {
     found.collect()
 }
 
-/// A9: files with SQL text, besides those called `sql.rs`.
+/// A9: SQL text stands in files and folders called `sql`, and where databases are made and opened.
 fn may_hold_sql(file: &File) -> bool {
-    let owners = ["crates/aegis-store/", "crates/aegis-testkit/", "xtask/"];
-    file.name() == "sql.rs"
-        || file.path.contains("/tests/")
-        || owners.iter().any(|owner| file.path.starts_with(owner))
+    file.plays(&["sql", "tests", "aegis-store", "aegis-testkit", "xtask"])
 }
 
 fn is_sql(text: &str) -> bool {
@@ -188,7 +183,7 @@ fn sql_outside(file: &File) -> Vec<Finding> {
         path: file.path.clone(),
         line: string.line,
         rule: "A9 SQL",
-        what: "SQL text outside sql.rs".to_owned(),
+        what: "SQL text outside sql.rs and sql/".to_owned(),
         remedy: "write one function for the statement in the nearest sql.rs and call it",
     });
     found.collect()
@@ -286,6 +281,8 @@ fn sql_can_fail() {
     let bad = "const A: &str = \"SELECT id FROM agent\";\nconst B: &str = r#\"\n  UPDATE agent SET x = 1\"#;";
     assert_eq!(found("crates/aegis-kernel/src/audit/append.rs", bad), 2);
     assert_eq!(found("crates/aegis-kernel/src/audit/sql.rs", bad), 0);
+    assert_eq!(found("crates/aegis-server/src/passport/sql/agent.rs", bad), 0);
+    assert_eq!(found("crates/aegis-server/src/passport/sqlite.rs", bad), 2);
     assert_eq!(
         found("crates/aegis-kernel/src/audit/append.rs", "// SELECT id\nfn f() { \"UPDATE the guide\"; }"),
         0
