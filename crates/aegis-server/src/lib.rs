@@ -1,1 +1,3 @@
-//! To be described.
+//! The server: slices, HTTP, configuration and wiring.
+
+pub mod http;

@@ -1,0 +1,30 @@
+//! HTTP, and nothing about any product: how requests come in, how answers and problems go out, and how both
+//! are described.
+//!
+//! A slice's `routes.rs` takes [`json::Json`], [`query::Query`], [`segment::Segment`] in and gives
+//! [`problem::Problem`] or its reply out; [`edge::Edge`] stands in front of all routes; [`openapi`] turns
+//! their declarations into the one document.
+
+pub mod arrival;
+pub mod body;
+pub mod call;
+#[cfg(test)]
+pub(crate) mod committed;
+pub mod edge;
+mod html;
+pub mod json;
+pub mod problem;
+pub mod query;
+pub mod rate;
+pub mod reply;
+pub mod schema;
+pub mod segment;
+mod violations;
+
+pub use arrival::{ClientAddress, RequestId};
+pub use call::Authenticated;
+pub use json::{Json, OptionalJson};
+pub use problem::{Problem, ProblemCode, Violation};
+pub use query::Query;
+pub use reply::{Found, Reply};
+pub use segment::Segment;
