@@ -120,3 +120,83 @@ impl fmt::Display for Checkpoint {
         self.extensions.iter().try_for_each(|line| writeln!(f, "{line}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aegis_core::crypto::sign::SigningKey;
+    use aegis_core::secret::Secret;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn log(origin: &str, seed: u8) -> NoteSigner {
+        NoteSigner::new(origin, SigningKey::from_seed(&Secret::new([seed; 32]))).unwrap()
+    }
+
+    /// What the log signs, its key opens; another log's key, an unsigned or a foreign one does not.
+    #[test]
+    fn signs_and_opens() {
+        let signer = log("example.com/log", 1);
+        let mut checkpoint = Checkpoint::new("example.com/log", 20_852_163, Digest::of(&[b"root"]));
+        checkpoint.extensions.push("more".into());
+        let note = checkpoint.sign(&signer).unwrap().to_string();
+        assert_eq!(Checkpoint::open(note.as_bytes(), signer.verifier()), Ok(checkpoint.clone()));
+        let other = log("example.com/log", 2);
+        assert_eq!(
+            Checkpoint::open(note.as_bytes(), other.verifier()),
+            Err(CheckpointRefused::Signature(NoteRefused::Unsigned))
+        );
+        let elsewhere = log("example.com/other", 1);
+        assert_eq!(checkpoint.sign(&elsewhere), Err(CheckpointRefused::Origin));
+        let text = checkpoint.to_string();
+        let stray = SignedNote::new(&text, vec![elsewhere.sign(&text)]).unwrap().to_string();
+        assert_eq!(Checkpoint::open(stray.as_bytes(), elsewhere.verifier()), Err(CheckpointRefused::Origin));
+        let plain = SignedNote::new("hello\n", vec![signer.sign("hello\n")]).unwrap().to_string();
+        assert_eq!(
+            Checkpoint::open(plain.as_bytes(), signer.verifier()),
+            Err(CheckpointRefused::Text(CheckpointMalformed::Size))
+        );
+    }
+
+    /// What could not be read back is not signed.
+    #[test]
+    fn signs_only_what_reads_back() {
+        let signer = log("example.com/log", 1);
+        let good = Checkpoint::new("example.com/log", 1, Digest::ZERO);
+        let line = |line: &str| Checkpoint { extensions: vec![line.to_owned()], ..good.clone() };
+        for bad in
+            [line(""), line("a\nb"), line("a\n\nb"), line("\r"), Checkpoint { size: 1 << 63, ..good.clone() }]
+        {
+            assert!(bad.sign(&signer).is_err(), "{bad:?}");
+        }
+    }
+
+    /// Each line is checked and named.
+    #[test]
+    fn reads_strictly() {
+        let good = Checkpoint::new("example.com/log", 10, Digest::ZERO).to_string();
+        for (text, why) in [
+            (good.replace("example.com/log", ""), CheckpointMalformed::Origin),
+            (good.replace("10\n", "010\n"), CheckpointMalformed::Size),
+            (good.replace("10\n", "ten\n"), CheckpointMalformed::Size),
+            (good.replace("10\n", "9223372036854775808\n"), CheckpointMalformed::Size),
+            (good.replace('=', ""), CheckpointMalformed::Root),
+            (good.trim_end().to_owned(), CheckpointMalformed::Line),
+            (format!("{good}\n"), CheckpointMalformed::Line),
+            ("only\n".to_owned(), CheckpointMalformed::Size),
+            (String::new(), CheckpointMalformed::Line),
+        ] {
+            assert_eq!(Checkpoint::parse(&text), Err(why), "{text:?}");
+        }
+    }
+
+    proptest! {
+        /// Whatever is read is written back the same; nothing panics.
+        #[test]
+        fn parsing_is_total(text in "[a-c]{0,2}\n[0-9]{0,3}\n(A{43}=|[A=]{40,48})?\n?[a\n]{0,6}|\\PC{0,40}") {
+            if let Ok(checkpoint) = Checkpoint::parse(&text) {
+                prop_assert_eq!(checkpoint.to_string(), text);
+            }
+        }
+    }
+}

@@ -59,3 +59,44 @@ pub(crate) fn check(key: &PublicKey, text: &str, bytes: &[u8]) -> Option<Timesta
     key.verify(message(seconds, text).as_bytes(), &signature).ok()?;
     i64::try_from(seconds).ok().map(Timestamp::from_seconds)
 }
+
+#[cfg(test)]
+mod tests {
+    use aegis_core::crypto::digest::Digest;
+    use aegis_core::secret::Secret;
+
+    use super::*;
+    use crate::checkpoint::Checkpoint;
+    use crate::note::{NoteRefused, SignedNote, Verified};
+
+    /// A cosignature names its time; any change of time, text or length breaks it.
+    #[test]
+    fn binds_time_and_text() {
+        let cosigner =
+            Cosigner::new("witness.example/w1", SigningKey::from_seed(&Secret::new([2; 32]))).unwrap();
+        let at = Timestamp::from_micros(1_679_315_147_900_000);
+        let text = Checkpoint::new("example.com/log", 7, Digest::ZERO).to_string();
+        let note = SignedNote::new(&text, vec![cosigner.cosign(&text, at)]).unwrap();
+        let keys = [cosigner.verifier().clone()];
+        let verified = note.verify(&keys).unwrap();
+        assert_eq!(verified, [Verified { key: &keys[0], at: Some(at.whole_second()) }]);
+        assert!(
+            message(1_679_315_147, &text)
+                .starts_with("cosignature/v1\ntime 1679315147\nexample.com/log\n7\n")
+        );
+
+        let other = Checkpoint::new("example.com/log", 8, Digest::ZERO).to_string();
+        let moved = SignedNote::new(&other, note.signatures().to_vec()).unwrap();
+        assert_eq!(moved.verify(&keys), Err(NoteRefused::BadSignature("witness.example/w1".into())));
+        let key = cosigner.verifier().public_key();
+        let signature = cosigner.key.sign(message(5, &text).as_bytes());
+        let with_time = |seconds: u64| [&seconds.to_be_bytes()[..], signature.as_bytes()].concat();
+        assert_eq!(check(key, &text, &with_time(5)), Some(Timestamp::from_seconds(5)));
+        assert_eq!(check(key, &text, &with_time(6)), None);
+        assert_eq!(check(key, &text, signature.as_bytes()), None);
+        assert_eq!(check(key, &text, &[with_time(5), vec![0]].concat()), None);
+        let beyond = cosigner.key.sign(message(1 << 63, &text).as_bytes());
+        let beyond = [&(1_u64 << 63).to_be_bytes()[..], beyond.as_bytes()].concat();
+        assert_eq!(check(key, &text, &beyond), None, "beyond 2^63 - 1");
+    }
+}

@@ -381,3 +381,148 @@ impl fmt::Display for SignedNote {
         self.signatures.iter().try_for_each(|signature| writeln!(f, "{signature}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aegis_core::secret::Secret;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn signer(name: &str, seed: u8) -> NoteSigner {
+        NoteSigner::new(name, SigningKey::from_seed(&Secret::new([seed; 32]))).unwrap()
+    }
+
+    fn note() -> (NoteSigner, SignedNote) {
+        let signer = signer("example.com/foo", 1);
+        let text = "first\n\nthird — line\n";
+        let note = SignedNote::new(text, vec![signer.sign(text)]).unwrap();
+        (signer, note)
+    }
+
+    /// A note survives writing and reading and names its signer; unknown keys, also with the same name, are
+    /// ignored, and a known key's broken signature refuses the note.
+    #[test]
+    fn verifies() {
+        let (signer, note) = note();
+        assert_eq!(SignedNote::parse(note.to_string().as_bytes()), Ok(note.clone()));
+        let known = [signer.verifier().clone()];
+        assert_eq!(note.verify(&known).unwrap(), [Verified { key: &known[0], at: None }]);
+        let strangers =
+            [super::tests::signer("example.com/foo", 2), super::tests::signer("example.com/bar", 1)];
+        for stranger in strangers {
+            assert_eq!(note.verify(&[stranger.verifier().clone()]), Err(NoteRefused::Unsigned));
+            let mut more = note.clone();
+            more.add(stranger.sign("another text\n")).unwrap();
+            assert_eq!(more.verify(&known).unwrap().len(), 1, "an unknown signature is not looked at");
+            assert_eq!(
+                more.verify(&[known[0].clone(), stranger.verifier().clone()]),
+                Err(NoteRefused::BadSignature(stranger.verifier().name().to_owned()))
+            );
+        }
+        let mut same = note.clone();
+        same.add(note.signatures()[0].clone()).unwrap();
+        assert_eq!(same, note);
+    }
+
+    /// The same key in another role has another id, and its signature does not count there.
+    #[test]
+    fn types_are_separate() {
+        let (signer, note) = note();
+        let key = *signer.verifier().public_key();
+        let witness = VerifierKey::new("example.com/foo", SignatureType::CosignatureV1, key).unwrap();
+        assert_ne!(witness.id(), signer.verifier().id());
+        assert_eq!(note.verify(&[witness]), Err(NoteRefused::Unsigned));
+    }
+
+    /// Every broken rule of the format is refused under its name.
+    #[test]
+    fn reads_strictly() {
+        let good = note().1.to_string();
+        let malformed = |text: &str| SignedNote::parse(text.as_bytes()).unwrap_err();
+        for (text, why) in [
+            (good.replace("first", "fi\trst"), NoteMalformed::Characters),
+            (good.replace('\n', "\r\n"), NoteMalformed::Characters),
+            (good.trim_end().to_owned(), NoteMalformed::Structure),
+            (good.replace("\n\n", "\n"), NoteMalformed::Structure),
+            (format!("{good}\n"), NoteMalformed::Structure),
+            ("text\n\n".to_owned(), NoteMalformed::Structure),
+            (String::new(), NoteMalformed::Structure),
+            (good.replace("— example", "-- example"), NoteMalformed::SignatureLine),
+            (good.replace("— example", "—  example"), NoteMalformed::SignatureLine),
+            (good.replace("/foo ", "+foo "), NoteMalformed::SignatureLine),
+            (good.replace("/foo ", "/foo\u{2003} "), NoteMalformed::SignatureLine),
+            (good.replace("=\n", "\n"), NoteMalformed::SignatureLine),
+            (format!("{good}trailer\n"), NoteMalformed::SignatureLine),
+            ("text\n\n— a AAAAAA==\n".to_owned(), NoteMalformed::SignatureLine),
+            (format!("text\n\n{}", "— a AAAAAAA=\n".repeat(65)), NoteMalformed::TooLarge),
+            (format!("{}\n{good}", "x".repeat(NOTE_BYTES_MAX)), NoteMalformed::TooLarge),
+        ] {
+            assert_eq!(malformed(&text), why, "{text:?}");
+        }
+        assert_eq!(SignedNote::parse(b"\xff\n\n"), Err(NoteMalformed::Characters));
+        let many = format!("text\n\n{}", "— a AAAAAAA=\n".repeat(64));
+        let mut many = SignedNote::parse(many.as_bytes()).unwrap();
+        assert_eq!(many.add(note().1.signatures()[0].clone()), Err(NoteMalformed::TooLarge));
+        assert_eq!(SignedNote::new("a\n", vec![]), Err(NoteMalformed::Structure));
+        assert!(SignedNote::new("a", many.signatures().to_vec()).is_err());
+    }
+
+    /// A verifier key has one spelling and every wrong part is named.
+    #[test]
+    fn verifier_keys_are_strict() {
+        let key = signer("example.com/foo", 1).verifier().clone();
+        let text = key.to_string();
+        assert_eq!(VerifierKey::parse(&text), Ok(key.clone()));
+        let id = to_hex(&key.id().to_be_bytes());
+        for (bad, why) in [
+            (String::new(), VerifierKeyRefused::Syntax),
+            (text.replace('+', "-"), VerifierKeyRefused::Syntax),
+            (text.replace(&id, &id[1..]), VerifierKeyRefused::Syntax),
+            (text.replace("example.com/foo", ""), VerifierKeyRefused::Syntax),
+            (text.replace("example.com/foo", "example .com/foo"), VerifierKeyRefused::Syntax),
+            (format!("{text}\n"), VerifierKeyRefused::Syntax),
+            (text.replace(&id, "00000000"), VerifierKeyRefused::Id),
+            (text.replace("foo", "bar"), VerifierKeyRefused::Id),
+            (format!("a+00000000+{}", to_base64(&[6; 33])), VerifierKeyRefused::Type(6)),
+            (format!("a+00000000+{}", to_base64(&[1; 32])), VerifierKeyRefused::Key),
+            (format!("a+00000000+{}", to_base64(&[1; 34])), VerifierKeyRefused::Key),
+            (format!("a+00000000+{}", to_base64(&[&[1][..], &[0; 32]].concat())), VerifierKeyRefused::Key),
+        ] {
+            assert_eq!(VerifierKey::parse(&bad), Err(why), "{bad:?}");
+        }
+        for name in ["", "a b", "a+b", "a\u{a0}b", "a\nb", &"x".repeat(256)] {
+            assert!(!is_key_name(name), "{name:?}");
+        }
+    }
+
+    proptest! {
+        /// Whatever is read is written back the same; nothing panics.
+        #[test]
+        fn parsing_is_total(text in "[a\n— +=A]{0,40}|\\PC{0,40}", noise in prop::collection::vec(any::<u8>(), 0..80)) {
+            for bytes in [text.as_bytes(), &noise] {
+                if let Ok(note) = SignedNote::parse(bytes) {
+                    prop_assert_eq!(note.to_string().into_bytes(), bytes);
+                }
+                if let Ok(text) = std::str::from_utf8(bytes) {
+                    prop_assert!(VerifierKey::parse(text).is_err());
+                    let line = NoteSignature::parse(text);
+                    prop_assert!(line.is_none_or(|line| line.to_string() == text));
+                }
+            }
+        }
+
+        /// One altered byte anywhere: the note is unreadable, or unsigned, or its signature does not hold.
+        #[test]
+        fn altered_notes_fail(at: prop::sample::Index, bit in 0_u8..8) {
+            let (signer, note) = note();
+            let mut bytes = note.to_string().into_bytes();
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            let verified = SignedNote::parse(&bytes).is_ok_and(|note| {
+                note.verify(std::slice::from_ref(signer.verifier())).is_ok()
+            });
+            prop_assert!(!verified);
+        }
+    }
+}
