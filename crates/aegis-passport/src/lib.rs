@@ -20,6 +20,8 @@ pub mod keys;
 pub mod lineage;
 pub mod pack;
 pub mod profile;
+pub mod revocation_list;
+pub mod revoke;
 pub mod risk;
 pub mod scope;
 pub mod signed;
