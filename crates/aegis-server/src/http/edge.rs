@@ -25,12 +25,12 @@ use ipnet::IpNet;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tower::Service as _;
 
-pub use mark::public;
+pub(in crate::http) use mark::Mark;
 
 use super::arrival::Arrival;
 use super::html::CONTENT_SECURITY_POLICY;
 use super::problem::{Problem, ProblemCode};
-use mark::{Mark, RouteFacts};
+use mark::RouteFacts;
 
 /// The header that names a request in every answer and log line.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

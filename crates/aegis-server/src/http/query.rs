@@ -21,8 +21,8 @@ const PARAMETERS_MAX: usize = 64;
 /// The query string as a `T`. Every parameter is given at most once; numbers and booleans are spelled as in
 /// JSON; unknown parameters are refused with the nearest known name.
 ///
-/// Declare `T` as for [`Json`](super::json::Json) and add [`query_parameters!`](crate::query_parameters) so
-/// that the description lists its parameters.
+/// Declare `T` as for [`Json`](super::json::Json) and add [`query_parameters!`](crate::query_parameters) so that
+/// `params(T)` in the route's declaration can list its parameters.
 #[derive(Debug, Clone)]
 pub struct Query<T>(pub T);
 

@@ -8,7 +8,6 @@ use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
-use utoipa_axum::router::OpenApiRouter;
 
 /// What the edge learns about the route that answered.
 #[derive(Debug, Clone)]
@@ -18,18 +17,10 @@ pub(super) struct RouteFacts {
     pub(super) public: bool,
 }
 
-/// Declares every route of `router` public: no credential is read, any web page may call it.
-pub fn public<S>(router: OpenApiRouter<S>) -> OpenApiRouter<S>
-where
-    S: Clone + Send + Sync + 'static,
-{
-    router.layer(Mark { public: true })
-}
-
 /// The layer that leaves [`RouteFacts`] in the answer. The innermost one wins.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
-    pub(super) public: bool,
+pub(in crate::http) struct Mark {
+    pub(in crate::http) public: bool,
 }
 
 impl<S> Layer<S> for Mark {
@@ -42,7 +33,7 @@ impl<S> Layer<S> for Mark {
 
 /// A route that says which one it is.
 #[derive(Debug, Clone)]
-pub(super) struct Marked<S> {
+pub(in crate::http) struct Marked<S> {
     inner: S,
     mark: Mark,
 }
@@ -65,7 +56,7 @@ impl<S: Service<Request, Response = Response>> Service<Request> for Marked<S> {
 
 pin_project! {
     /// The answer to come, and what to write on it.
-    pub(super) struct MarkedFuture<F> {
+    pub(in crate::http) struct MarkedFuture<F> {
         #[pin]
         inner: F,
         facts: Option<RouteFacts>,

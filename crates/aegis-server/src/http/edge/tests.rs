@@ -9,7 +9,8 @@ use super::*;
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn edge(settings: EdgeSettings) -> Edge {
-    let open = public(OpenApiRouter::new().route("/open/{id}", post(|| async { "open" })));
+    let open =
+        OpenApiRouter::new().route("/open/{id}", post(|| async { "open" })).layer(Mark { public: true });
     let own = OpenApiRouter::new()
         .route("/own", get(|| async { "own" }))
         .route("/page", get(|| async { axum::response::Html("<p>") }))
