@@ -179,7 +179,7 @@ impl Caller {
         let in_role = permission.role.is_none_or(|role| self.id_in(role).is_some());
         let scoped = permission.scope.is_some_and(|scope| self.scopes.contains(scope));
         let auditing = permission.admits_auditor && self.id_in(Role::Auditor).is_some();
-        (in_role && scoped) || auditing
+        (in_role && scoped) || auditing || permission.admits_any_key
     }
 }
 
@@ -194,6 +194,8 @@ pub struct Permission {
     pub admits_admin: bool,
     /// Whether an appointed auditor may as well.
     pub admits_auditor: bool,
+    /// Whether any organization may, whatever its key holds.
+    pub admits_any_key: bool,
     /// Whether no credential is needed.
     pub admits_anyone: bool,
 }
@@ -209,8 +211,22 @@ impl Permission {
         public
     };
 
+    /// Whoever has a key of this instance.
+    pub const ANY_KEY: Permission = {
+        let mut any = Permission::ADMIN;
+        any.admits_any_key = true;
+        any
+    };
+
     const fn of(role: Option<Role>, scope: Option<&'static str>) -> Permission {
-        Permission { role, scope, admits_admin: false, admits_auditor: false, admits_anyone: false }
+        Permission {
+            role,
+            scope,
+            admits_admin: false,
+            admits_auditor: false,
+            admits_any_key: false,
+            admits_anyone: false,
+        }
     }
 
     /// An organization in `role` whose key holds `scope`.

@@ -133,6 +133,14 @@ pub fn find_key(tx: &mut Tx<'_>, organization: &str, id: ApiKeyId) -> Result<Opt
     sql::find_key(tx, organization, id)
 }
 
+/// Whether the instance has a key of its own that was not revoked.
+///
+/// # Errors
+/// Faults of the store.
+pub fn has_admin_key(tx: &mut Tx<'_>) -> Result<bool, Fault> {
+    sql::has_admin_key(tx)
+}
+
 /// An organization's keys, newest first.
 ///
 /// # Errors
@@ -231,6 +239,11 @@ impl LastUse {
     /// Notes a use.
     pub fn note(&self, key: ApiKeyId, now: Timestamp) {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(key, now);
+    }
+
+    /// When `key` was used, if that is not yet written.
+    pub fn of(&self, key: ApiKeyId) -> Option<Timestamp> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(&key).copied()
     }
 
     /// Takes the notes collected since the last call.

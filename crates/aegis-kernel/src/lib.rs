@@ -14,6 +14,7 @@ pub mod job;
 pub mod kernel;
 pub mod keyring;
 pub mod operation;
+pub mod organization;
 pub mod os_entropy;
 pub mod outbox;
 pub mod rate;

@@ -123,6 +123,12 @@ pub(super) fn find_key(tx: &mut Tx<'_>, organization: &str, id: ApiKeyId) -> Res
     tx.optional(FIND, &[id.to_string().into(), organization.into()], key_row)
 }
 
+pub(super) fn has_admin_key(tx: &mut Tx<'_>) -> Result<bool, Fault> {
+    const FIND: Sql =
+        Sql::new("SELECT 1 FROM api_key WHERE organization_id IS NULL AND revoked_at IS NULL LIMIT 1");
+    tx.optional(FIND, &[], |_| Ok(())).map(|found| found.is_some())
+}
+
 pub(super) fn list_keys(tx: &mut Tx<'_>, organization: &str, page: &Page) -> Result<Vec<ApiKey>, Fault> {
     const LIST: Sql = Sql::new(
         "SELECT id, organization_id, scopes, allowed_ips, expires_at, created_at, last_used_at, revoked_at \
