@@ -53,6 +53,7 @@ CREATE INDEX passport_by_agent ON passport (agent_id, id);
 CREATE INDEX passport_by_parent ON passport (parent_id);
 CREATE INDEX passport_by_root ON passport (root_id, expires_at);
 CREATE INDEX passport_by_sequence ON passport (sequence);
+CREATE INDEX passport_by_revocation ON passport (revoke_log_entry);
 
 -- One chain per agent; entry is the JSON document whose canonical bytes were hashed.
 CREATE TABLE lineage_entry (

@@ -249,11 +249,22 @@ impl Kernel {
         operation: O,
     ) -> Result<Answer, Failure<O::Refused>> {
         let standing = self.take(O::RATE, &call).map_err(Failure::Rejected)?;
+        let subject = rate_subject(&call);
+        if let Some(class) = O::REFUSALS {
+            let standing = self.windows.peek(class, &subject, self.now());
+            if !standing.admitted {
+                return Err(Failure::Rejected(Rejection::RateLimited { class: class.name, standing }));
+            }
+        }
         let kernel = self.clone();
         let task = tasks::spawn(async move { kernel.commit(call, operation, standing).await });
-        task.await.unwrap_or_else(|error| {
+        let ended = task.await.unwrap_or_else(|error| {
             Err(Fault::Internal { what: "run an operation to its end", cause: Cause::new(error) }.into())
-        })
+        });
+        if let (Some(class), Err(Failure::Refused(_))) = (O::REFUSALS, &ended) {
+            self.windows.take(class, &subject, self.now());
+        }
+        ended
     }
 
     /// Runs a read use case.
@@ -276,8 +287,7 @@ impl Kernel {
     }
 
     fn take(&self, class: RateClass, call: &Call) -> Result<Standing, Rejection> {
-        let subject = call.caller.key.map_or_else(|| call.address.to_string(), |key| key.to_string());
-        let standing = self.windows.take(class, &subject, self.now());
+        let standing = self.windows.take(class, &rate_subject(call), self.now());
         if standing.admitted {
             Ok(standing)
         } else {
@@ -506,6 +516,11 @@ impl Kernel {
         }
         Ok(())
     }
+}
+
+/// Limits are counted per API key; without one, per address.
+fn rate_subject(call: &Call) -> String {
+    call.caller.key.map_or_else(|| call.address.to_string(), |key| key.to_string())
 }
 
 impl Success {

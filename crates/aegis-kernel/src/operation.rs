@@ -21,6 +21,8 @@ pub trait Access {
     const PERMISSION: Permission;
     /// How often one API key may.
     const RATE: RateClass;
+    /// How often one API key may be refused by the rules, where that is limited.
+    const REFUSALS: Option<RateClass> = None;
 }
 
 /// One write use case: a struct, one transaction.

@@ -23,6 +23,9 @@ impl RateClass {
     pub const fn new(name: &'static str, limit: u32, seconds: u32) -> RateClass {
         RateClass { name, window: Window { limit, seconds } }
     }
+
+    /// No limit: nothing is counted.
+    pub const UNLIMITED: RateClass = RateClass::new("unlimited", u32::MAX, 1);
 }
 
 /// Sliding windows of this process. Exact while one process serves the database.
@@ -35,6 +38,18 @@ const BUCKETS_SWEPT_AT: usize = 10_000;
 impl Windows {
     /// Counts one event of `subject` in `class` if it is within the limit.
     pub fn take(&self, class: RateClass, subject: &str, now: Timestamp) -> Standing {
+        self.judge(class, subject, now, true)
+    }
+
+    /// How one more event of `subject` in `class` would stand, without counting it.
+    pub fn peek(&self, class: RateClass, subject: &str, now: Timestamp) -> Standing {
+        self.judge(class, subject, now, false)
+    }
+
+    fn judge(&self, class: RateClass, subject: &str, now: Timestamp, counted: bool) -> Standing {
+        if class == RateClass::UNLIMITED {
+            return class.window.judge(now, 0, None);
+        }
         let mut buckets = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if buckets.len() > BUCKETS_SWEPT_AT {
             let start = class.window.start(now);
@@ -47,7 +62,7 @@ impl Windows {
         }
         let count = u32::try_from(hits.len()).unwrap_or(u32::MAX);
         let standing = class.window.judge(now, count, hits.front().copied());
-        if standing.admitted {
+        if standing.admitted && counted {
             hits.push_back(now);
         }
         standing
