@@ -155,7 +155,7 @@ def damages():
     ]:
         for at in (0, 33, -1):
             log = SOUND[LARGE]
-            log.answers = {path: flip(log.answer(path), at)}
+            log.answers = {path: flip(log.tile(path), at)}
             yield refused(f"{path} with byte {at} altered", log)
         log.answers = {path: log.tile(path)[:-1]}
         yield refused(f"{path} cut short", log)
@@ -163,7 +163,16 @@ def damages():
         yield refused(f"{path} with bytes added", log)
         log.answers = {path: None}
         yield refused(f"{path} missing", log)
+        log.answers = {}
     small = SOUND[700]
+    # The operator rewrites history everywhere below the checkpoint it once signed.
+    rewritten = Log(700)
+    rewritten.entries[300] = c.sha256(b"rewritten")
+    rewritten.tree = c.Tree([c.leaf_hash(entry) for entry in rewritten.entries])
+    rewritten.answers = {"/log/checkpoint": small.checkpoint()}
+    yield refused("a history rewritten under the old checkpoint", rewritten)
+    rewritten.answers = {}
+    yield refused("a history rewritten and signed anew", rewritten, previous=small.checkpoint(301))
 
     def altered(path, change, **options):
         small.answers = {}

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aegis_core::crypto::digest::Digest;
+use aegis_core::time::Timestamp;
 use aegis_tlog::checkpoint::Checkpoint;
 use aegis_tlog::edge::RightEdge;
+use aegis_tlog::leaf::{Opening, Statement};
 use aegis_tlog::node::TileNodes;
 use aegis_tlog::proof::InclusionProof;
 use aegis_tlog::tile::{Resource, Tile};
@@ -35,6 +37,7 @@ fn main() {
         store.insert(write.resource, write.bytes);
     }
     check(&store, root);
+    commit();
 
     // A tree of equal leaves: every full tile of a level is the same, so 10^8 of them fit in memory.
     let mut hashes = vec![leaf_hash(b"")];
@@ -63,6 +66,25 @@ fn main() {
     time("inclusion proof, all tiles kept as nodes", |index| {
         InclusionProof::make(index, SIZE, |tile| Ok::<_, Infallible>(kept(tile))).ok()
     });
+}
+
+/// What each operation of the kernel pays for its leaf.
+fn commit() {
+    let start = Instant::now();
+    for n in 0..PROOFS {
+        let statement = Statement {
+            at: Timestamp::from_seconds(1_778_277_600),
+            op: "wallet.open_hold".into(),
+            actor: "agent_0196f6a1b2c37d4e8f9a0b1c2d3e4f50".into(),
+            subject: "hld_0196f6a1b2c37d4e8f9a0b1c2d3e4f51".into(),
+            outcome: "committed".into(),
+        };
+        let details =
+            [("amount", "12.50"), ("asset", "USDC"), ("merchant", "shop.example"), ("memo", "an order")];
+        let opening = Opening::commit(statement, [7; 32], &(n, details));
+        black_box(opening.map(|opening| opening.commitment().leaf_hash()).ok());
+    }
+    println!("opening and leaf hash: {:.1} µs", start.elapsed().as_secs_f64() * 1e6 / f64::from(PROOFS));
 }
 
 fn check(store: &BTreeMap<Resource, Vec<u8>>, root: Digest) {

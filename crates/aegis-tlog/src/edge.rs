@@ -190,7 +190,7 @@ impl RightEdge {
                 rest = after;
             }
         }
-        Frontier::from_peaks(self.size, peaks).unwrap_or_default()
+        Frontier::of(self.size, peaks)
     }
 
     /// The root of the tree.

@@ -150,8 +150,9 @@ pub enum NotCommitted {
     /// The details have no canonical JSON form.
     #[error("the details have no canonical form")]
     Details(#[from] NotCanonical),
-    /// A field of the statement or the whole is too long, or the details are nested too deeply.
-    #[error("the statement or the details are too long or too deep")]
+    /// A field of the statement or the whole is too long, the details are nested too deeply, or the instant
+    /// is beyond the year 9999.
+    #[error("the statement or the details are out of bounds")]
     Bounds,
 }
 
@@ -184,10 +185,8 @@ impl Opening {
         statement.at = statement.at.whole_second();
         let details_digest = details_digest(&salt, details.as_bytes());
         let opening = Opening { commitment: Commitment { statement, details_digest }, salt, details };
-        if Opening::parse(opening.to_json().as_bytes()).is_err() {
-            return Err(NotCommitted::Bounds);
-        }
-        Ok(opening)
+        let read_back = Opening::parse(opening.to_json().as_bytes());
+        if read_back.as_ref() == Ok(&opening) { Ok(opening) } else { Err(NotCommitted::Bounds) }
     }
 
     /// Reads an opening in any JSON spelling, with exactly the members it must have, and checks that salt
@@ -319,6 +318,8 @@ mod tests {
         assert_eq!(Opening::commit(long, [0; 32], &json!({})), Err(NotCommitted::Bounds));
         let large = "x".repeat(OPENING_BYTES_MAX);
         assert_eq!(Opening::commit(statement(), [0; 32], &large), Err(NotCommitted::Bounds));
+        let late = Statement { at: Timestamp::from_micros(i64::MAX), ..statement() };
+        assert_eq!(Opening::commit(late, [0; 32], &json!({})), Err(NotCommitted::Bounds));
         let deep = (0..JSON_DEPTH_MAX).fold(json!(1), |inner, _| json!([inner]));
         assert_eq!(Opening::commit(statement(), [0; 32], &deep), Err(NotCommitted::Bounds));
     }

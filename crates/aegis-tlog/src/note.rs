@@ -19,9 +19,9 @@ pub const SIGNATURES_MAX: usize = 64;
 /// Longest key name, in bytes.
 pub const NAME_BYTES_MAX: usize = 255;
 
-/// Whether `name` may name a key: not empty, no white space or control character, no plus.
+/// Whether `name` may name a key: not empty, no Unicode space, no control character below U+0020, no plus.
 pub fn is_key_name(name: &str) -> bool {
-    let forbidden = |c: char| c.is_whitespace() || c.is_control() || c == '+';
+    let forbidden = |c: char| c.is_whitespace() || c < ' ' || c == '+';
     !name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.contains(forbidden)
 }
 

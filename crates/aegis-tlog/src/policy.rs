@@ -399,7 +399,11 @@ mod tests {
     fn example() -> String {
         let mut text = format!("# an example\n\nlog {} https://log.example/\n", log().verifier());
         for (name, seed) in [("X1", 11), ("X2", 12), ("X3", 13), ("Y1", 21), ("Y2", 22), ("Y3", 23)] {
-            text.push_str(&format!("\twitness {name}  {}\n", witness(seed).verifier()));
+            text.push_str("\twitness ");
+            text.push_str(name);
+            text.push_str("  ");
+            text.push_str(&witness(seed).verifier().to_string());
+            text.push('\n');
         }
         text + "group X-witnesses 2 X1 X2 X3\ngroup Y-witnesses any Y1 Y2 Y3\n\
                 group X-and-Y all X-witnesses Y-witnesses\n  # \u{e9} \nquorum X-and-Y\n"

@@ -253,11 +253,16 @@ mod tests {
         }
 
         fn root(&self, size: u64) -> Digest {
-            naive_root(&self.leaves[..usize::try_from(size).unwrap()])
+            let mut frontier = Frontier::empty();
+            let leaves = &self.leaves[..usize::try_from(size).unwrap()];
+            for leaf in leaves {
+                frontier.append(*leaf);
+            }
+            frontier.root()
         }
 
-        fn tile(&self, tile: Tile) -> Result<Arc<TileNodes>, Infallible> {
-            Ok(self.tiles[&(tile.level(), tile.index())].clone())
+        fn source(&self) -> impl Fn(Tile) -> Result<Arc<TileNodes>, Infallible> {
+            |tile| Ok(self.tiles[&(tile.level(), tile.index())].clone())
         }
     }
 
@@ -291,8 +296,8 @@ mod tests {
         proof
     }
 
-    /// Every inclusion proof up to size 300 equals the definition and verifies; with another index or size,
-    /// a hash less or more, it does not.
+    /// Every inclusion proof up to size 300 verifies; every fifth is compared with the definition, and refused
+    /// with another index and with a hash less or more.
     #[test]
     fn all_small_inclusion_proofs() {
         let tree = Tree::new(300);
@@ -300,9 +305,12 @@ mod tests {
             let leaves = &tree.leaves[..usize::try_from(size).unwrap()];
             let root = tree.root(size);
             for (index, leaf) in (0..size).zip(leaves) {
-                let proof = InclusionProof::make(index, size, |tile| tree.tile(tile)).unwrap();
+                let proof = InclusionProof::make(index, size, tree.source()).unwrap();
                 proof.verify(leaf, &root).unwrap();
-                if size % 37 < 2 {
+                if (size + index) % 5 != 0 {
+                    continue;
+                }
+                if size < 40 {
                     assert_eq!(proof.hashes, naive_path(usize::try_from(index).unwrap(), leaves));
                 }
                 let moved = InclusionProof { index: index ^ 1, ..proof.clone() };
@@ -318,16 +326,19 @@ mod tests {
         }
     }
 
-    /// Every consistency proof up to size 300 equals the definition and verifies; swapped roots, a hash less
-    /// or more, do not.
+    /// Every consistency proof up to size 300 verifies; every fifth is compared with the definition, and
+    /// refused with the roots swapped and with a hash less or more.
     #[test]
     fn all_small_consistency_proofs() {
         let tree = Tree::new(300);
         let roots: Vec<Digest> = (0..=300).map(|size| tree.root(size)).collect();
         for (to, to_root) in (0..=300_u64).zip(&roots) {
             for (from, from_root) in (0..=to).zip(&roots) {
-                let proof = ConsistencyProof::make(from, to, |tile| tree.tile(tile)).unwrap();
+                let proof = ConsistencyProof::make(from, to, tree.source()).unwrap();
                 proof.verify(from_root, to_root).unwrap();
+                if (from + to) % 5 != 0 {
+                    continue;
+                }
                 let mut long = proof.clone();
                 long.hashes.push(*to_root);
                 assert_eq!(long.verify(from_root, to_root), Err(ProofRefused::Length));
@@ -338,7 +349,7 @@ mod tests {
                 let mut short = proof.clone();
                 short.hashes.pop();
                 assert_eq!(short.verify(from_root, to_root), Err(ProofRefused::Length));
-                if to % 37 < 2 {
+                if to < 40 {
                     let leaves = &tree.leaves[..usize::try_from(to).unwrap()];
                     assert_eq!(proof.hashes, naive_subproof(usize::try_from(from).unwrap(), leaves, true));
                 }
@@ -417,12 +428,12 @@ mod tests {
                     hashes[place / 32] = Digest::from_bytes(bytes);
                 }
             };
-            let mut proof = InclusionProof::make(index, size, |tile| tree.tile(tile)).unwrap();
+            let mut proof = InclusionProof::make(index, size, tree.source()).unwrap();
             prop_assert_eq!(proof.verify(&tree.leaves[0], &tree.root(size)).is_ok(), index == 0);
             alter(&mut proof.hashes);
             prop_assert_eq!(proof.verify(&leaf, &tree.root(size)), Err(ProofRefused::Root));
 
-            let mut proof = ConsistencyProof::make(index, size, |tile| tree.tile(tile)).unwrap();
+            let mut proof = ConsistencyProof::make(index, size, tree.source()).unwrap();
             alter(&mut proof.hashes);
             let verified = proof.verify(&tree.root(index), &tree.root(size));
             prop_assert_eq!(verified.is_err(), index != 0);

@@ -69,6 +69,11 @@ impl Frontier {
         (size <= SIZE_MAX && peaks.len() == expected).then_some(Frontier { size, peaks })
     }
 
+    /// As [`Frontier::from_peaks`], for peaks that are right by construction.
+    pub(crate) const fn of(size: u64, peaks: Vec<Digest>) -> Frontier {
+        Frontier { size, peaks }
+    }
+
     /// Number of leaves.
     pub const fn size(&self) -> u64 {
         self.size
@@ -169,7 +174,7 @@ mod tests {
     proptest! {
         /// Stopping at any size, storing the peaks and going on yields the same root.
         #[test]
-        fn frontier_survives_storage(first in 0_u64..700, second in 0_u64..700) {
+        fn frontier_survives_storage(first in 0_u64..200, second in 0_u64..200) {
             let mut whole = Frontier::empty();
             (0..first).for_each(|n| whole.append(leaf_hash(&n.to_be_bytes())));
             let mut again = Frontier::from_peaks(whole.size(), whole.peaks().to_vec()).unwrap();

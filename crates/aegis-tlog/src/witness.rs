@@ -217,8 +217,8 @@ mod tests {
         edge
     }
 
-    fn seen(size: u64) -> Option<Seen> {
-        Some(Seen { size, root: edge(size).root() })
+    fn seen(size: u64) -> Seen {
+        Seen { size, root: edge(size).root() }
     }
 
     /// The request a log of `size` leaves sends to a witness that saw `old`.
@@ -233,8 +233,8 @@ mod tests {
         AddCheckpoint::new(&proof, note).unwrap()
     }
 
-    fn decide(request: &AddCheckpoint, seen: Option<Seen>) -> Result<Accepted, WitnessRefused> {
-        request.decide(&[log().verifier().clone()], seen)
+    fn decide(request: &AddCheckpoint, seen: impl Into<Option<Seen>>) -> Result<Accepted, WitnessRefused> {
+        request.decide(&[log().verifier().clone()], seen.into())
     }
 
     /// From any earlier size, none included, an honest log is cosigned and the state moves on; the served
@@ -249,7 +249,7 @@ mod tests {
             request.note.add(stranger.cosign(&text, Timestamp::from_seconds(1))).unwrap();
             let request = AddCheckpoint::parse(request.to_string().as_bytes()).unwrap();
             let accepted = decide(&request, seen(old)).unwrap();
-            assert_eq!(Some(accepted.seen), seen(size));
+            assert_eq!(accepted.seen, seen(size));
             assert_eq!(accepted.note.signatures(), [log().sign(&text)]);
             if old == 0 {
                 assert_eq!(decide(&request, None), Ok(accepted));
@@ -262,8 +262,11 @@ mod tests {
     fn refusals() {
         let good = request(7, 300);
         let other = NoteSigner::new("example.com/log", SigningKey::from_seed(&Secret::new([2; 32]))).unwrap();
-        assert_eq!(good.decide(&[], seen(7)), Err(WitnessRefused::UnknownOrigin));
-        assert_eq!(good.decide(&[other.verifier().clone()], seen(7)), Err(WitnessRefused::BadSignature));
+        assert_eq!(good.decide(&[], Some(seen(7))), Err(WitnessRefused::UnknownOrigin));
+        assert_eq!(
+            good.decide(&[other.verifier().clone()], Some(seen(7))),
+            Err(WitnessRefused::BadSignature)
+        );
         let forged = AddCheckpoint {
             note: SignedNote::parse(good.note.to_string().replace("\n300\n", "\n301\n").as_bytes()).unwrap(),
             ..good.clone()
@@ -345,7 +348,7 @@ mod tests {
             if let Ok(request) = AddCheckpoint::parse(&body) {
                 prop_assert_eq!(request.to_string().into_bytes(), body);
                 if let Ok(accepted) = decide(&request, seen(3)) {
-                    prop_assert_eq!(Some(accepted.seen), seen(9));
+                    prop_assert_eq!(accepted.seen, seen(9));
                 }
             }
         }
