@@ -22,11 +22,12 @@ pub mod schema;
 pub mod segment;
 mod violations;
 
+pub use crate::query_parameters;
 pub use arrival::{ClientAddress, RequestId};
 pub use call::Authenticated;
 pub use json::{Json, OptionalJson};
 pub use problem::{Problem, ProblemCode, Violation};
 pub use query::Query;
-pub use crate::query_parameters;
 pub use reply::{Found, Reply};
 pub use segment::Segment;
+pub(crate) use violations::nearest;

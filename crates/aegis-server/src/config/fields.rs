@@ -1,0 +1,31 @@
+//! Shapes of single settings.
+
+use ipnet::IpNet;
+use serde::de::{DeserializeOwned, Error as _, IntoDeserializer};
+use serde::{Deserialize, Deserializer};
+
+/// A setting that is not set when it is the empty string.
+pub(super) fn optional<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    let text = String::deserialize(from)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let reader: serde::de::value::StringDeserializer<D::Error> = text.into_deserializer();
+    T::deserialize(reader).map(Some)
+}
+
+/// Networks in CIDR form; a bare address is a network of one.
+pub(super) fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    texts
+        .iter()
+        .map(|text| {
+            let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
+            text.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
+                D::Error::custom(format!("`{text}` is no address and no network such as 10.0.0.0/8"))
+            })
+        })
+        .collect()
+}
