@@ -8,7 +8,9 @@ use aegis_store::{Cause, Fault, Tx};
 use aegis_tlog::leaf::{Commitment, Opening};
 use aegis_tlog::node::Unreadable;
 use aegis_tlog::proof::{ConsistencyProof, InclusionProof};
+use aegis_tlog::note::SignedNote;
 use aegis_tlog::tile::{Resource, Tile};
+use aegis_tlog::tlogproof::TlogProof;
 
 use super::sequence::place;
 use super::sql::{self, EntryRow};
@@ -153,6 +155,28 @@ pub fn prove_inclusion(tx: &mut Tx<'_>, index: u64, size: u64) -> Result<Option<
 /// Faults of the store. `None` when the sizes are not in order or beyond the tree.
 pub fn prove_consistency(tx: &mut Tx<'_>, from: u64, to: u64) -> Result<Option<ConsistencyProof>, Fault> {
     settle(ConsistencyProof::make(from, to, |tile| hashes(tx, tile)))
+}
+
+/// The newest checkpoint that was signed before `instant`.
+///
+/// # Errors
+/// Faults of the store.
+pub fn newest_checkpoint_before(tx: &mut Tx<'_>, instant: Timestamp) -> Result<Option<SignedCheckpoint>, Fault> {
+    sql::newest_checkpoint_before(tx, instant)
+}
+
+/// One entry's proof as a `c2sp.org/tlog-proof@v1` file; `opening` goes into its `extra`.
+///
+/// # Errors
+/// [`Fault::Damaged`] when the stored checkpoint is no signed note.
+pub fn write_proof(
+    inclusion: InclusionProof,
+    checkpoint: &SignedCheckpoint,
+    opening: Option<&Opening>,
+) -> Result<String, Fault> {
+    let note = SignedNote::parse(checkpoint.note.as_bytes())
+        .map_err(|_| Fault::Damaged { cause: Cause::text("a stored checkpoint is no signed note") })?;
+    Ok(TlogProof::new(opening, inclusion, note).to_string())
 }
 
 /// The newest checkpoint of another log that this instance cosigned.

@@ -165,6 +165,16 @@ pub(super) fn newest_checkpoint(tx: &mut Tx<'_>) -> Result<Option<SignedCheckpoi
     tx.optional(NEWEST, &[], checkpoint_row)
 }
 
+pub(super) fn newest_checkpoint_before(
+    tx: &mut Tx<'_>,
+    instant: Timestamp,
+) -> Result<Option<SignedCheckpoint>, Fault> {
+    const NEWEST: Sql = Sql::new(
+        "SELECT size, root, note, signed_at FROM log_checkpoint WHERE signed_at < $1 ORDER BY size DESC LIMIT 1",
+    );
+    tx.optional(NEWEST, &[instant.as_micros().into()], checkpoint_row)
+}
+
 /// The first checkpoint that covers the entry at `index`.
 pub(super) fn first_checkpoint_over(tx: &mut Tx<'_>, index: u64) -> Result<Option<SignedCheckpoint>, Fault> {
     const FIRST: Sql = Sql::new(

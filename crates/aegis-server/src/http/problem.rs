@@ -183,6 +183,18 @@ impl Problem {
         self
     }
 
+    /// Puts `prefix` before the pointer of every violation: the request was an item of a larger one.
+    #[must_use]
+    pub fn below(mut self, prefix: &str) -> Problem {
+        let violations = self.0.details.get_mut("violations").and_then(Value::as_array_mut);
+        for violation in violations.into_iter().flatten() {
+            if let Some(Value::String(pointer)) = violation.get_mut("pointer") {
+                pointer.insert_str(0, prefix);
+            }
+        }
+        self
+    }
+
     /// Adds a header, replacing one of that name.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Problem {

@@ -1,0 +1,21 @@
+//! Passports: issue, verify, revoke, and the registry around them.
+//!
+//! The rules are in `aegis-passport`; here bytes move: rows, log entries, HTTP. [`Registry`] is what
+//! verification knows without asking the database.
+
+mod facts;
+mod key_history;
+mod list;
+mod load;
+pub(crate) mod ops;
+mod problems;
+mod queries;
+mod registry;
+pub(crate) mod routes;
+mod sql;
+mod wire;
+
+pub use registry::Registry;
+
+/// The window of issuances per API key.
+const ISSUE_WINDOW: &str = "issue";

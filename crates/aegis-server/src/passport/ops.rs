@@ -1,0 +1,14 @@
+//! Write use cases of passports: one struct, one transaction each.
+
+mod issue;
+mod keys;
+mod limits;
+mod open;
+mod revoke;
+
+pub(crate) use issue::IssuePassport;
+pub(super) use issue::known;
+pub(crate) use keys::{RevokeKey, RotateKey};
+pub(crate) use limits::SetLimits;
+pub(crate) use open::Bootstrap;
+pub(crate) use revoke::Revoke;
