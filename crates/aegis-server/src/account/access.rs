@@ -1,0 +1,5 @@
+//! Requests for access: anybody may ask, the admin decides.
+
+pub mod ops;
+pub(super) mod sql;
+pub mod wire;

@@ -1,0 +1,4 @@
+//! Organizations: made and changed by the admin.
+
+pub mod ops;
+pub mod wire;
