@@ -5,6 +5,7 @@ use std::sync::Arc;
 use aegis_core::api_key::KeyRealm;
 use aegis_core::crypto::aead::SealingKey;
 use aegis_core::time::Timestamp;
+use aegis_kernel::Kernel;
 use aegis_kernel::audit::sequence::Sequencer;
 use aegis_kernel::audit::{self, Log};
 use aegis_kernel::clock::Clock;
@@ -14,30 +15,20 @@ use aegis_kernel::kernel::{CrashPlan, Parts};
 use aegis_kernel::keyring::Keyring;
 use aegis_kernel::os_entropy::EntropySource;
 use aegis_kernel::setting::{self, Setting};
-use aegis_kernel::Kernel;
 use aegis_store::{Fault, Location, OpenMode, Store};
 use axum::extract::FromRef;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use crate::config::Mode;
+use crate::account::SuspensionListener;
 use crate::passport::Registry;
 
-/// How an instance runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// The real program with in-process parts in place of external ones, `_test_` keys and `/sandbox`.
-    Sandbox,
-    /// For real: `_live_` keys.
-    Production,
-}
-
-impl Mode {
-    /// Which API keys are good in this mode.
-    pub const fn realm(self) -> KeyRealm {
-        match self {
-            Mode::Sandbox => KeyRealm::Test,
-            Mode::Production => KeyRealm::Live,
-        }
+/// Which API keys are good in a mode.
+const fn realm(mode: Mode) -> KeyRealm {
+    match mode {
+        Mode::Sandbox => KeyRealm::Test,
+        Mode::Production => KeyRealm::Live,
     }
 }
 
@@ -53,6 +44,8 @@ pub struct Wiring {
     pub kek: SealingKey,
     /// The public origin, for example `https://id.example.org`: issuer, URLs and log name follow from it.
     pub origin: String,
+    /// The log's name (C2SP: no scheme).
+    pub log_origin: String,
     /// Where *now* comes from.
     pub clock: Clock,
     /// Where randomness comes from.
@@ -86,6 +79,17 @@ impl FromRef<App> for Arc<Registry> {
     }
 }
 
+/// Verification keeps suspended operators in memory; account changes tell it.
+impl FromRef<App> for SuspensionListener {
+    fn from_ref(app: &App) -> SuspensionListener {
+        let passports = Arc::clone(&app.passports);
+        SuspensionListener(Arc::new(move |operator, suspended| {
+            // A suspended operator vouches for nothing, whatever the instant asked about.
+            passports.set_operator_suspended(operator, suspended.then_some(Timestamp::from_micros(0)));
+        }))
+    }
+}
+
 impl App {
     /// Opens the database, brings its schema up to date where that is allowed, and loads what is kept in
     /// memory. When this returns, the instance can answer.
@@ -111,8 +115,8 @@ impl App {
                 clock: wiring.clock,
                 entropy: wiring.entropy,
                 keyring: Keyring::new(wiring.kek),
-                log: Log::new(log_origin(&wiring.origin)),
-                realm: wiring.mode.realm(),
+                log: Log::new(wiring.log_origin),
+                realm: realm(wiring.mode),
                 faults: Faults::default(),
                 crash,
             },
@@ -136,10 +140,9 @@ impl App {
     pub fn now(&self) -> Timestamp {
         self.kernel.now()
     }
-}
 
-/// The log's name: host and port of the origin, then `/log` (C2SP names have no scheme).
-fn log_origin(origin: &str) -> String {
-    let host = origin.split_once("://").map_or(origin, |(_, host)| host);
-    format!("{}/log", host.trim_end_matches('/'))
+    /// Finishes what was accepted and lets go of the database.
+    pub fn close(self) {
+        self.kernel.parts().store.clone().close();
+    }
 }

@@ -2,7 +2,7 @@
 
 use aegis_core::id::{AccessRequestId, ApiKeyId};
 use aegis_kernel::Kernel;
-use axum::extract::{FromRef, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
@@ -36,13 +36,6 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(open_to(holder, &[], routes!(list_access_requests)))
         .routes(open_to(holder, &[NotFound, StateConflict], routes!(approve_access)))
         .routes(open_to(holder, &[NotFound, StateConflict], routes!(reject_access)))
-}
-
-// Whoever keeps operators in memory replaces this in app.rs.
-impl FromRef<App> for SuspensionListener {
-    fn from_ref(_: &App) -> SuspensionListener {
-        SuspensionListener::nobody()
-    }
 }
 
 /// Create an organization.

@@ -139,13 +139,6 @@ impl Operation for CreateOrganization {
 #[derive(Clone)]
 pub struct SuspensionListener(pub Arc<dyn Fn(&str, bool) + Send + Sync>);
 
-impl SuspensionListener {
-    /// Nobody keeps operators in memory.
-    pub fn nobody() -> SuspensionListener {
-        SuspensionListener(Arc::new(|_, _| {}))
-    }
-}
-
 /// Renames, suspends or reinstates an organization.
 pub struct UpdateOrganization {
     /// Its id in any role.
