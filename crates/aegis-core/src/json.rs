@@ -246,17 +246,17 @@ impl<'a> Reader<'a> {
     fn string(&mut self) -> Result<Cow<'a, str>, Rule> {
         self.take(b'"')?;
         let start = self.offset;
-        loop {
-            match self.peek().ok_or(Rule::Truncated)? {
-                b'"' => {
-                    let plain = self.text.get(start..self.offset).ok_or(Rule::Syntax)?;
-                    self.offset += 1;
-                    return Ok(Cow::Borrowed(plain));
-                }
-                b'\\' => return self.escaped(start).map(Cow::Owned),
-                0..=0x1f => return Err(Rule::Syntax),
-                _ => self.offset += 1,
+        let rest = self.text.as_bytes().get(start..).unwrap_or_default();
+        let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
+        self.offset = start + plain.unwrap_or(rest.len());
+        match self.peek().ok_or(Rule::Truncated)? {
+            b'"' => {
+                let plain = self.text.get(start..self.offset).ok_or(Rule::Syntax)?;
+                self.offset += 1;
+                Ok(Cow::Borrowed(plain))
             }
+            b'\\' => self.escaped(start).map(Cow::Owned),
+            _ => Err(Rule::Syntax),
         }
     }
 

@@ -18,9 +18,12 @@ pub struct PackName(Box<str>);
 impl PackName {
     /// Takes a name of the right form.
     pub fn parse(text: &str) -> Option<PackName> {
+        PackName::fits(text).then(|| PackName(text.into()))
+    }
+
+    fn fits(text: &str) -> bool {
         let rest_fits = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        let fits = text.starts_with(|c: char| c.is_ascii_lowercase()) && rest_fits && text.len() <= 48;
-        fits.then(|| PackName(text.into()))
+        text.starts_with(|c: char| c.is_ascii_lowercase()) && rest_fits && text.len() <= 48
     }
 
     /// The name.
@@ -79,7 +82,7 @@ impl Bundle {
         for pack in text.split('+') {
             let (name, version) = split_pack(pack);
             let version_fits = version.is_none_or(|version| PackVersion::parse(version).is_some());
-            if PackName::parse(name).is_none() || !version_fits || names.contains(&name) {
+            if !PackName::fits(name) || !version_fits || names.contains(&name) {
                 return None;
             }
             names.push(name);

@@ -140,7 +140,9 @@ impl Writer {
 /// A string as RFC 8785 §3.2.2.2 writes it, for any text.
 fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    if text.bytes().any(|b| b < 0x20 || b == b'"' || b == b'\\') {
+    // As in `is_printable`: no early exit.
+    let special = |found, b| found | u8::from(matches!(b, 0x00..0x20 | b'"' | b'\\'));
+    if text.bytes().fold(0, special) != 0 {
         for byte in text.bytes() {
             match byte {
                 b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),

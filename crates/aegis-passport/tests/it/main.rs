@@ -9,6 +9,8 @@ mod laws;
 #[cfg(test)]
 mod narrowing;
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod verify;
 #[cfg(test)]
 mod world;
