@@ -131,18 +131,31 @@ fn binaries_or_install() -> Result<PathBuf, String> {
     if let Some(found) = find_binaries() {
         return Ok(found);
     }
-    if !is_root() || Command::new("apt-get").arg("--version").stdout(Stdio::null()).status().is_err() {
-        return Err("PostgreSQL is not installed. On Debian: sudo apt-get install postgresql".to_owned());
+    install("postgresql")?;
+    find_binaries().ok_or_else(|| "apt-get installed no PostgreSQL server".to_owned())
+}
+
+/// The tests of a disk that fails inject its errors with `strace`.
+pub(crate) fn strace_or_install() -> Result<(), String> {
+    if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok() {
+        return Ok(());
     }
-    println!("xtask: installing PostgreSQL");
-    for arguments in [["update", "-q"].as_slice(), ["install", "-q", "-y", "postgresql"].as_slice()] {
+    install("strace")
+}
+
+fn install(package: &str) -> Result<(), String> {
+    if !is_root() || Command::new("apt-get").arg("--version").stdout(Stdio::null()).status().is_err() {
+        return Err(format!("{package} is not installed. On Debian: sudo apt-get install {package}"));
+    }
+    println!("xtask: installing {package}");
+    for arguments in [["update", "-q"].as_slice(), ["install", "-q", "-y", package].as_slice()] {
         let status =
             Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").status();
         if !status.is_ok_and(|status| status.success()) {
-            return Err("apt-get could not install PostgreSQL".to_owned());
+            return Err(format!("apt-get could not install {package}"));
         }
     }
-    find_binaries().ok_or_else(|| "apt-get installed no PostgreSQL server".to_owned())
+    Ok(())
 }
 
 /// The directory that holds `initdb` and the rest: of the PATH, else Debian's newest.

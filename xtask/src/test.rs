@@ -3,7 +3,7 @@
 use std::env;
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
-use crate::cluster::{Cluster, VARIABLE};
+use crate::cluster::{Cluster, VARIABLE, strace_or_install};
 
 pub(crate) fn run(options: &[&str]) -> Result<ExitCode, String> {
     let (own, passed_on) = split(options);
@@ -12,6 +12,7 @@ pub(crate) fn run(options: &[&str]) -> Result<ExitCode, String> {
         ["--fast"] => true,
         _ => return Err(format!("unknown option of test: {}", own.join(" "))),
     };
+    strace_or_install()?;
     // A cluster that somebody keeps running is used as it is.
     let cluster = if fast || env::var_os(VARIABLE).is_some() { None } else { Some(Cluster::start()?) };
     let url = cluster.as_ref().map(Cluster::url);
@@ -32,19 +33,28 @@ fn split<'o>(options: &'o [&'o str]) -> (&'o [&'o str], &'o [&'o str]) {
 fn tests(fast: bool, passed_on: &[&str], url: Option<&str>) -> Result<ExitStatus, String> {
     let mut arguments = Vec::new();
     if has_nextest() {
-        arguments.extend(["nextest", "run", "--workspace"]);
+        arguments.extend(["nextest", "run"]);
+        arguments.extend(scope(passed_on));
         if fast {
             arguments.extend(["--filter-expr", "not test(postgres)"]);
         }
         arguments.extend(passed_on);
     } else {
-        arguments.extend(["test", "--workspace"]);
+        arguments.push("test");
+        arguments.extend(scope(passed_on));
         arguments.extend(passed_on);
         if fast {
             arguments.extend(["--", "--skip", "postgres"]);
         }
     }
     cargo(&arguments, url)
+}
+
+/// Everything, unless the arguments choose packages themselves.
+fn scope(passed_on: &[&str]) -> &'static [&'static str] {
+    let chosen =
+        passed_on.iter().any(|argument| argument.starts_with("-p") || argument.starts_with("--package"));
+    if chosen { &[] } else { &["--workspace"] }
 }
 
 fn has_nextest() -> bool {

@@ -4,17 +4,23 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
+use rusqlite::hooks::Wal;
 use rusqlite::{Connection, OpenFlags};
 
+use super::checkpoint::Wakeup;
 use super::fault::fault;
 use crate::fault::Cause;
 use crate::{Fault, OpenMode};
 
 /// How long a connection waits for another process's lock, such as that of a backup, before it reports busy.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+const BUSY_STEP: Duration = Duration::from_millis(1);
 
 /// Compiled statements one connection keeps: more than the program has.
 const CACHED_STATEMENTS: usize = 512;
@@ -51,17 +57,33 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, Fault> {
         Purpose::Inspect => OpenFlags::SQLITE_OPEN_READ_ONLY,
     };
     // Each connection belongs to one thread, so SQLite need not lock it.
-    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+    let mut connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(|error| fault("open the database file", error))?;
-    configure(&connection, purpose).map_err(|error| fault("configure a connection", error))?;
+    configure(&mut connection, purpose).map_err(|error| fault("configure a connection", error))?;
     if purpose == Purpose::Write {
         demand_wal(&connection)?;
     }
     Ok(connection)
 }
 
-fn configure(connection: &Connection, purpose: Purpose) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+/// Reports the length of the log after each commit. To be called last: configuring checkpoints would undo it.
+pub(super) fn report_log(connection: &mut Connection, checkpoints: Arc<Wakeup>) -> Result<(), Fault> {
+    let hook = move |_: &mut Wal, pages: i32| {
+        checkpoints.logged(usize::try_from(pages).unwrap_or_default());
+        Ok(())
+    };
+    connection.wal_hook(Some(hook)).map_err(|error| fault("configure a connection", error))
+}
+
+/// Waits for the lock of another connection. In even, short steps: SQLite's own growing ones would make the writer sleep on
+/// for up to a tenth of a second after a checkpoint has let it go.
+fn wait_for_lock(waits: i32) -> bool {
+    thread::sleep(BUSY_STEP);
+    BUSY_STEP.saturating_mul(u32::try_from(waits).unwrap_or(u32::MAX)) < BUSY_TIMEOUT
+}
+
+fn configure(connection: &mut Connection, purpose: Purpose) -> rusqlite::Result<()> {
+    connection.busy_handler(Some(wait_for_lock))?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     // A damaged or malicious file must not run code or forge its own schema.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;

@@ -51,16 +51,12 @@ impl Sqlite {
         let lock = ProcessLock::take(&path)?;
         connection::ensure_file(&path, mode)?;
         // First, because it switches the file to write-ahead logging for the others.
-        let write_connection = connection::open(&path, Purpose::Write)?;
+        let mut write_connection = connection::open(&path, Purpose::Write)?;
         let checkpoint_connection = connection::open(&path, Purpose::Checkpoint)?;
         let queue = Arc::new(Queue::new());
         let checkpoints = Arc::new(Wakeup::new());
-        let writer = Writer {
-            connection: write_connection,
-            queue: Arc::clone(&queue),
-            hooks: Arc::new(hooks),
-            checkpoints: Arc::clone(&checkpoints),
-        };
+        connection::report_log(&mut write_connection, Arc::clone(&checkpoints))?;
+        let writer = Writer { connection: write_connection, queue: Arc::clone(&queue), hooks };
         let checkpointer =
             Checkpointer { connection: checkpoint_connection, wakeup: Arc::clone(&checkpoints) };
         let store = Sqlite {

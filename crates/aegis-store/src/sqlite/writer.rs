@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::checkpoint::Wakeup;
 use super::fault::fault;
 use super::session::Session;
 use crate::dialect;
@@ -26,8 +25,7 @@ const BATCH_DURATION_MAX: Duration = Duration::from_millis(20);
 pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) queue: Arc<Queue<Box<dyn WriteJob>>>,
-    pub(super) hooks: Arc<CommitHooks>,
-    pub(super) checkpoints: Arc<Wakeup>,
+    pub(super) hooks: CommitHooks,
 }
 
 struct Done {
@@ -58,7 +56,7 @@ impl Writer {
         if failed.is_some() && !self.connection.is_autocommit() {
             self.roll_back();
         }
-        self.finish(batch, failed);
+        finish(batch, failed);
     }
 
     /// Runs waiting operations into `batch`. A fault here is one of the whole transaction.
@@ -110,22 +108,6 @@ impl Writer {
         Ok(())
     }
 
-    fn finish(&self, mut batch: Vec<Done>, failed: Option<Fault>) {
-        if let Some(fault) = failed {
-            for done in batch {
-                done.job.answer(Err(fault.clone()));
-            }
-            return;
-        }
-        for done in batch.iter_mut().filter(|done| done.keeps()) {
-            done.job.committed();
-        }
-        self.checkpoints.written(batch.len());
-        for done in batch {
-            done.job.answer(done.outcome.map(|_| ()));
-        }
-    }
-
     fn roll_back(&self) {
         if let Err(fault) = self.control("ROLLBACK") {
             // The next BEGIN fails too and says so to its callers; there is nobody left to tell here.
@@ -145,5 +127,21 @@ impl Writer {
 impl Done {
     fn keeps(&self) -> bool {
         matches!(self.outcome, Ok(Decision::Commit))
+    }
+}
+
+/// Runs the callbacks of what was kept, all before the first answer, and answers everybody.
+fn finish(mut batch: Vec<Done>, failed: Option<Fault>) {
+    if let Some(fault) = failed {
+        for done in batch {
+            done.job.answer(Err(fault.clone()));
+        }
+        return;
+    }
+    for done in batch.iter_mut().filter(|done| done.keeps()) {
+        done.job.committed();
+    }
+    for done in batch {
+        done.job.answer(done.outcome.map(|_| ()));
     }
 }
