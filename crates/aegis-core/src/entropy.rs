@@ -5,7 +5,7 @@ use rand_core::{Rng as _, SeedableRng as _};
 
 use crate::time::Timestamp;
 
-/// A ChaCha20 stream. The same seed gives the same bytes, so a whole test run can be repeated.
+/// A `ChaCha20` stream. The same seed gives the same bytes, so a whole test run can be repeated.
 pub struct Entropy(ChaCha20Rng);
 
 impl Entropy {
@@ -32,7 +32,7 @@ impl Entropy {
         }
     }
 
-    /// A UUIDv7 (RFC 9562 §5.7): the milliseconds of `now`, then random bits.
+    /// A `UUIDv7` (RFC 9562 §5.7): the milliseconds of `now`, then random bits.
     pub fn uuid_v7(&mut self, now: Timestamp) -> uuid::Uuid {
         let millis = u64::try_from(now.as_micros() / 1000).unwrap_or(0);
         uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes()).into_uuid()

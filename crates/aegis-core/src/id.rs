@@ -14,7 +14,7 @@ pub trait IdKind {
     const PREFIX: &'static str;
 }
 
-/// A prefix and the 32 hexadecimal characters of a UUID (RFC 9562); new ones are UUIDv7.
+/// A prefix and the 32 hexadecimal characters of a UUID (RFC 9562); new ones are `UUIDv7`.
 pub struct Id<K>(Uuid, PhantomData<fn() -> K>);
 
 impl<K: IdKind> Id<K> {

@@ -339,6 +339,7 @@ impl<'a> Reader<'a> {
 /// costs linear time.
 const SCANNED_MEMBERS_MAX: usize = 32;
 
+#[expect(clippy::ptr_arg, reason = "a borrowed name is kept as a borrow, an unescaped one as its own text")]
 fn is_repeated<'a>(
     members: &[Member<'a>],
     names: &mut std::collections::HashSet<Cow<'a, str>>,

@@ -31,11 +31,13 @@ impl Timestamp {
     }
 
     /// The same instant without its fraction of a second.
+    #[must_use]
     pub const fn whole_second(self) -> Timestamp {
         Timestamp::from_seconds(self.as_seconds())
     }
 
     /// This instant moved by `seconds` (negative: earlier), saturating.
+    #[must_use]
     pub const fn plus_seconds(self, seconds: i64) -> Timestamp {
         Timestamp(self.0.saturating_add(seconds.saturating_mul(SECOND)))
     }
