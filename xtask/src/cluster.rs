@@ -11,6 +11,9 @@ use std::{env, fs, process, thread};
 /// Where tests find the cluster.
 pub(crate) const VARIABLE: &str = "AEGIS_TEST_POSTGRES";
 
+/// The number of the program that created a cluster follows.
+const DIRECTORY_PREFIX: &str = "aegis-test-postgres-";
+
 const START_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running cluster; stopped and removed when dropped.
@@ -179,9 +182,9 @@ fn complete(directory: &Path) -> bool {
 
 /// In the target directory; for root in /tmp, because the server runs as another user who may not be able to get there.
 fn create_directory() -> Result<PathBuf, String> {
-    let name = format!("aegis-test-postgres-{}", process::id());
     let parent = if is_root() { env::temp_dir() } else { target_directory().join("test-postgres") };
-    let directory = parent.join(name);
+    remove_left_behind(&parent);
+    let directory = parent.join(format!("{DIRECTORY_PREFIX}{}", process::id()));
     fs::create_dir_all(&directory)
         .map_err(|error| format!("cannot create {}: {error}", directory.display()))?;
     if is_root() {
@@ -191,6 +194,23 @@ fn create_directory() -> Result<PathBuf, String> {
         }
     }
     Ok(directory)
+}
+
+/// Removes clusters whose owner was interrupted: neither it nor a server of theirs runs any more.
+fn remove_left_behind(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let directory = entry.path();
+        let name = entry.file_name();
+        let Some(owner) = name.to_str().and_then(|name| name.strip_prefix(DIRECTORY_PREFIX)) else {
+            continue;
+        };
+        let said = fs::read_to_string(directory.join("postmaster.pid")).unwrap_or_default();
+        let served =
+            said.lines().next().and_then(|pid| pid.parse().ok()).is_some_and(|pid| serves(pid, &directory));
+        if !served && !Path::new("/proc").join(owner).exists() {
+            drop(fs::remove_dir_all(&directory));
+        }
+    }
 }
 
 fn initialise(binaries: &Path, directory: &Path) -> Result<(), String> {
