@@ -113,13 +113,14 @@ CREATE TABLE log_entry (
     outcome TEXT NOT NULL,
     details_digest TEXT NOT NULL,
     commitment BYTEA NOT NULL,
+    leaf_hash BYTEA NOT NULL,
     organization_id TEXT,
     details TEXT,
     salt BYTEA
 );
 CREATE INDEX log_entry_by_organization ON log_entry (organization_id, id);
 CREATE INDEX log_entry_by_subject ON log_entry (subject, id);
-CREATE INDEX log_entry_by_commitment ON log_entry (commitment);
+CREATE INDEX log_entry_by_leaf_hash ON log_entry (leaf_hash);
 
 -- Tiles as they grow: level -1 holds entries (32-byte commitments), level 0 leaf hashes, level L the roots
 -- of complete subtrees of 256^L leaves. A row of full width never changes again.

@@ -8,6 +8,7 @@ pub mod fsck;
 pub mod read;
 pub mod sequence;
 mod sql;
+pub mod witness;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

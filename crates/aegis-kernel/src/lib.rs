@@ -9,6 +9,7 @@ pub mod caller;
 pub mod clock;
 pub mod credential;
 pub mod faults;
+pub mod housekeeping;
 pub mod idempotency;
 pub mod job;
 pub mod kernel;

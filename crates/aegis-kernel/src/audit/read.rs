@@ -87,12 +87,20 @@ pub fn list_entries(tx: &mut Tx<'_>, filter: &EntryFilter, page: &Page) -> Resul
     Ok(Paged { items: paged.items.into_iter().map(entry).collect::<Result<_, _>>()?, next: paged.next })
 }
 
-/// The place of the entry with this leaf hash's commitment.
+/// The place of the entry with this leaf hash, once it is integrated.
 ///
 /// # Errors
 /// Faults of the store.
-pub fn find_index_of(tx: &mut Tx<'_>, entry_bytes: &Digest) -> Result<Option<u64>, Fault> {
-    Ok(sql::find_by_commitment(tx, entry_bytes)?.and_then(|row| row.index))
+pub fn find_index_of(tx: &mut Tx<'_>, leaf_hash: &Digest) -> Result<Option<u64>, Fault> {
+    sql::find_index_of(tx, leaf_hash)
+}
+
+/// The hash of the leaf at `index`.
+///
+/// # Errors
+/// Faults of the store.
+pub fn find_leaf_hash(tx: &mut Tx<'_>, index: u64) -> Result<Option<Digest>, Fault> {
+    sql::find_leaf_hash(tx, index)
 }
 
 /// How many entries wait for their place.
@@ -101,6 +109,14 @@ pub fn find_index_of(tx: &mut Tx<'_>, entry_bytes: &Digest) -> Result<Option<u64
 /// Faults of the store.
 pub fn count_waiting(tx: &mut Tx<'_>) -> Result<u64, Fault> {
     sql::count_waiting(tx)
+}
+
+/// The instant of the oldest entry that waits for its place.
+///
+/// # Errors
+/// Faults of the store.
+pub fn oldest_waiting_at(tx: &mut Tx<'_>) -> Result<Option<Timestamp>, Fault> {
+    sql::oldest_waiting_at(tx)
 }
 
 /// The instant of the newest entry; the epoch for an empty log.
@@ -117,6 +133,14 @@ pub fn newest_entry_at(tx: &mut Tx<'_>) -> Result<Timestamp, Fault> {
 /// Faults of the store.
 pub fn newest_checkpoint(tx: &mut Tx<'_>) -> Result<Option<SignedCheckpoint>, Fault> {
     sql::newest_checkpoint(tx)
+}
+
+/// The checkpoint of exactly `size` leaves, if one was signed.
+///
+/// # Errors
+/// Faults of the store.
+pub fn find_checkpoint(tx: &mut Tx<'_>, size: u64) -> Result<Option<SignedCheckpoint>, Fault> {
+    sql::find_checkpoint(tx, size)
 }
 
 /// The first checkpoint that covers the entry at `index`: the evidence of its log time.

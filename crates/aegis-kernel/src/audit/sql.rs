@@ -30,11 +30,11 @@ impl EntryRow {
 
 pub(super) fn insert_entry(tx: &mut Tx<'_>, row: &EntryRow) -> Result<(), Fault> {
     const INSERT: Sql = Sql::new(
-        "INSERT INTO log_entry (id, at, op, actor, subject, outcome, details_digest, commitment, organization_id, \
-         details, salt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "INSERT INTO log_entry (id, at, op, actor, subject, outcome, details_digest, commitment, leaf_hash, \
+         organization_id, details, salt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     );
     let (salt, details) = row.opening.clone().unzip();
-    let values: [Value; 11] = [
+    let values: [Value; 12] = [
         row.id.to_string().into(),
         row.at.as_micros().into(),
         row.commitment.statement.op.as_str().into(),
@@ -43,6 +43,7 @@ pub(super) fn insert_entry(tx: &mut Tx<'_>, row: &EntryRow) -> Result<(), Fault>
         row.commitment.statement.outcome.as_str().into(),
         row.commitment.details_digest.to_string().into(),
         row.commitment.entry().as_bytes().as_slice().into(),
+        row.commitment.leaf_hash().as_bytes().as_slice().into(),
         row.reader.as_deref().into(),
         details.into(),
         salt.map(|salt| salt.to_vec()).into(),
@@ -58,20 +59,12 @@ pub(super) fn find_entry(tx: &mut Tx<'_>, id: LogEntryId) -> Result<Option<Entry
     tx.optional(FIND, &[id.to_string().into()], entry_row)
 }
 
-pub(super) fn find_by_commitment(tx: &mut Tx<'_>, commitment: &Digest) -> Result<Option<EntryRow>, Fault> {
+/// The place of the entry with this leaf hash.
+pub(super) fn find_index_of(tx: &mut Tx<'_>, leaf_hash: &Digest) -> Result<Option<u64>, Fault> {
     const FIND: Sql = Sql::new(
-        "SELECT id, log_index, at, op, actor, subject, outcome, details_digest, commitment, organization_id, details, \
-         salt FROM log_entry WHERE commitment = $1 LIMIT 1",
+        "SELECT log_index FROM log_entry WHERE leaf_hash = $1 AND log_index IS NOT NULL ORDER BY log_index LIMIT 1",
     );
-    tx.optional(FIND, &[commitment.as_bytes().as_slice().into()], entry_row)
-}
-
-pub(super) fn find_by_index(tx: &mut Tx<'_>, index: u64) -> Result<Option<EntryRow>, Fault> {
-    const FIND: Sql = Sql::new(
-        "SELECT id, log_index, at, op, actor, subject, outcome, details_digest, commitment, organization_id, details, \
-         salt FROM log_entry WHERE log_index = $1",
-    );
-    tx.optional(FIND, &[Value::try_from(index)?], entry_row)
+    tx.optional(FIND, &[leaf_hash.as_bytes().as_slice().into()], |row| row.get(0))
 }
 
 pub(super) fn list_entries(
@@ -114,6 +107,11 @@ pub(super) fn count_waiting(tx: &mut Tx<'_>) -> Result<u64, Fault> {
     tx.one(COUNT, &[], |row| row.get(0))
 }
 
+pub(super) fn oldest_waiting_at(tx: &mut Tx<'_>) -> Result<Option<Timestamp>, Fault> {
+    const OLDEST: Sql = Sql::new("SELECT at FROM log_entry WHERE log_index IS NULL ORDER BY id LIMIT 1");
+    tx.optional(OLDEST, &[], |row| row.get(0).map(Timestamp::from_micros))
+}
+
 pub(super) fn update_index(tx: &mut Tx<'_>, id: LogEntryId, index: u64) -> Result<(), Fault> {
     const UPDATE: Sql = Sql::new("UPDATE log_entry SET log_index = $2 WHERE id = $1");
     tx.execute(UPDATE, &[id.to_string().into(), Value::try_from(index)?]).map(drop)
@@ -125,13 +123,10 @@ pub(super) fn newest_entry_at(tx: &mut Tx<'_>) -> Result<Option<Timestamp>, Faul
     tx.optional(NEWEST, &[], |row| row.get(0).map(Timestamp::from_micros))
 }
 
-/// Entries of a range of places, in order, for a full check.
-pub(super) fn list_by_index(tx: &mut Tx<'_>, from: u64, limit: u32) -> Result<Vec<EntryRow>, Fault> {
-    const LIST: Sql = Sql::new(
-        "SELECT id, log_index, at, op, actor, subject, outcome, details_digest, commitment, organization_id, details, \
-         salt FROM log_entry WHERE log_index >= $1 ORDER BY log_index LIMIT $2",
-    );
-    tx.list(LIST, &[Value::try_from(from)?, limit.into()], entry_row)
+/// The hash of the leaf at this place.
+pub(super) fn find_leaf_hash(tx: &mut Tx<'_>, index: u64) -> Result<Option<Digest>, Fault> {
+    const FIND: Sql = Sql::new("SELECT leaf_hash FROM log_entry WHERE log_index = $1");
+    tx.optional(FIND, &[Value::try_from(index)?], |row| row.get(0).map(Digest::from_bytes))
 }
 
 pub(super) fn find_tile(tx: &mut Tx<'_>, level: i64, index: u64) -> Result<Option<Vec<u8>>, Fault> {
@@ -183,15 +178,78 @@ pub(super) fn first_checkpoint_over(tx: &mut Tx<'_>, index: u64) -> Result<Optio
     tx.optional(FIRST, &[Value::try_from(index)?], checkpoint_row)
 }
 
-pub(super) fn list_checkpoints_after(
+/// The checkpoint of exactly this size.
+pub(super) fn find_checkpoint(tx: &mut Tx<'_>, size: u64) -> Result<Option<SignedCheckpoint>, Fault> {
+    const FIND: Sql = Sql::new("SELECT size, root, note, signed_at FROM log_checkpoint WHERE size = $1");
+    tx.optional(FIND, &[Value::try_from(size)?], checkpoint_row)
+}
+
+/// The checkpoints of these sizes, both ends included, in order.
+pub(super) fn list_checkpoints(
     tx: &mut Tx<'_>,
-    size: u64,
-    limit: u32,
+    from: u64,
+    to: u64,
 ) -> Result<Vec<SignedCheckpoint>, Fault> {
     const LIST: Sql = Sql::new(
-        "SELECT size, root, note, signed_at FROM log_checkpoint WHERE size > $1 ORDER BY size LIMIT $2",
+        "SELECT size, root, note, signed_at FROM log_checkpoint WHERE size >= $1 AND size <= $2 ORDER BY size",
     );
-    tx.list(LIST, &[Value::try_from(size)?, limit.into()], checkpoint_row)
+    tx.list(LIST, &[Value::try_from(from)?, Value::try_from(to)?], checkpoint_row)
+}
+
+/// Largest place that was given, and how many rows of tiles there are.
+pub(super) fn extent(tx: &mut Tx<'_>) -> Result<(Option<u64>, u64), Fault> {
+    const LAST: Sql = Sql::new("SELECT MAX(log_index) FROM log_entry");
+    const TILES: Sql = Sql::new("SELECT COUNT(*) FROM log_tile");
+    Ok((tx.one(LAST, &[], |row| row.get(0))?, tx.one(TILES, &[], |row| row.get(0))?))
+}
+
+/// Columns of an entry as they are, believed in nothing.
+pub(super) struct RawEntry {
+    pub(super) id: String,
+    pub(super) index: Option<u64>,
+    pub(super) statement: Statement,
+    pub(super) details_digest: String,
+    pub(super) commitment: Vec<u8>,
+    pub(super) leaf_hash: Vec<u8>,
+    pub(super) details: Option<String>,
+    pub(super) salt: Option<Vec<u8>>,
+}
+
+/// Entries from one place on, in order.
+pub(super) fn list_raw(tx: &mut Tx<'_>, from: u64, to: u64) -> Result<Vec<RawEntry>, Fault> {
+    const LIST: Sql = Sql::new(
+        "SELECT id, log_index, at, op, actor, subject, outcome, details_digest, commitment, leaf_hash, details, salt \
+         FROM log_entry WHERE log_index >= $1 AND log_index < $2 ORDER BY log_index",
+    );
+    tx.list(LIST, &[Value::try_from(from)?, Value::try_from(to)?], raw_entry)
+}
+
+/// Entries that wait for their place, after an id, in order.
+pub(super) fn list_raw_waiting(tx: &mut Tx<'_>, after: &str, limit: u32) -> Result<Vec<RawEntry>, Fault> {
+    const LIST: Sql = Sql::new(
+        "SELECT id, log_index, at, op, actor, subject, outcome, details_digest, commitment, leaf_hash, details, salt \
+         FROM log_entry WHERE log_index IS NULL AND id > $1 ORDER BY id LIMIT $2",
+    );
+    tx.list(LIST, &[after.into(), limit.into()], raw_entry)
+}
+
+fn raw_entry(row: &Row<'_>) -> Result<RawEntry, Fault> {
+    Ok(RawEntry {
+        id: row.get(0)?,
+        index: row.get(1)?,
+        statement: Statement {
+            at: Timestamp::from_micros(row.get(2)?).whole_second(),
+            op: row.get(3)?,
+            actor: row.get(4)?,
+            subject: row.get(5)?,
+            outcome: row.get(6)?,
+        },
+        details_digest: row.get(7)?,
+        commitment: row.get(8)?,
+        leaf_hash: row.get(9)?,
+        details: row.get(10)?,
+        salt: row.get(11)?,
+    })
 }
 
 pub(super) fn find_witnessed(tx: &mut Tx<'_>, origin: &str) -> Result<Option<SignedCheckpoint>, Fault> {
