@@ -16,7 +16,7 @@ pub mod wire;
 
 pub use organizations::ops::SuspensionListener;
 pub use routes::routes;
-pub use start::{SandboxCredentials, bootstrap_admin, seed_sandbox};
+pub use start::{SampleOrganization, SandboxCredentials, bootstrap_admin, seed_sandbox};
 
 use aegis_kernel::rate::RateClass;
 

@@ -105,6 +105,11 @@ impl Registry {
         &self.issuer
     }
 
+    /// The digest by which a client pins the key history it sees first.
+    pub fn keys_digest(&self) -> Digest {
+        self.published.load().digest
+    }
+
     /// The public origin, without a slash at its end.
     pub fn origin(&self) -> &str {
         &self.origin
