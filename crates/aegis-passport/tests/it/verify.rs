@@ -173,6 +173,48 @@ fn registration_decides() {
     assert_eq!(check(&world, &passport, &facts, &ask).reason, Some(Reason::LineageMismatch));
 }
 
+/// Invariant 8: a thief with the key dates a passport into the past. Not registered it never verifies; with the key
+/// revoked it fails at the key too, while one logged before still verifies.
+#[test]
+fn stolen_keys_sign_nothing_believable() {
+    let mut world = World::new();
+    let honest = world.issue(&reference_request(), None);
+    let forged = {
+        let mut document = honest.passport().clone();
+        document.risk_classification = Risk::Minimal;
+        document.issued_at = later(-600);
+        document.sign(&world.key)
+    };
+    let unknown = Facts { registered: None, ..facts_of(&forged) };
+    let ask = Ask::now(later(100));
+    assert_eq!(check(&world, &forged, &unknown, &ask).reason, Some(Reason::PassportUnknown));
+    let mut record = world.key_record().clone();
+    record.revoke(later(50), later(60)).unwrap();
+    let judged = |passport, facts| judge(Proven::by_signature(passport, &record).unwrap(), &facts, &ask);
+    assert_eq!(judged(&forged, unknown).reason, Some(Reason::KeyRevoked));
+    assert!(judged(&honest, facts_of(&honest)).valid);
+    let unlogged = aegis_passport::facts::Registered { logged_at: None, ..registered(&honest) };
+    let facts = Facts { registered: Some(unlogged), ..facts_of(&honest) };
+    assert_eq!(judged(&honest, facts).reason, Some(Reason::KeyRevoked));
+}
+
+/// Invariant 16: remembering that a signature was proven changes nothing but the work.
+#[test]
+fn remembered_signatures_change_no_verdict() {
+    let mut world = World::new();
+    let passport = world.issue(&reference_request(), None);
+    for seconds in [-100, 0, 31_536_000] {
+        for registration in [None, Some(registered(&passport))] {
+            let facts = Facts { registered: registration, ..facts_of(&passport) };
+            let ask = Ask { at: Some(later(seconds)), ..Ask::now(later(10)) };
+            let key = world.key_record();
+            let proven = judge(Proven::by_signature(&passport, key).unwrap(), &facts, &ask);
+            assert_eq!(judge(Proven::remembered(&passport, key), &facts, &ask), proven);
+            assert_eq!(check(&world, &passport, &facts, &ask), proven);
+        }
+    }
+}
+
 /// Invariant 5, and the order of reasons: a revoked passport that also expired says expired, and revoked.
 #[test]
 fn revoked_is_told_beside_the_reason() {
