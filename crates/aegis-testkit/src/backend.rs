@@ -135,7 +135,7 @@ const COLUMNS: Sql = Sql::differing(
      FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
      WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY t.name, c.cid",
     "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT), CAST(data_type AS TEXT), is_nullable = 'YES'
-     FROM information_schema.columns WHERE table_schema = current_schema()
+     FROM information_schema.columns WHERE table_schema = current_schema() AND table_name <> 'store_owner'
      ORDER BY CAST(table_name AS TEXT) COLLATE \"C\", ordinal_position",
 );
 
@@ -148,7 +148,7 @@ const INDEXES: Sql = Sql::differing(
      ORDER BY 1, 2",
 );
 
-/// Describes every table of the schema, so that a test can hold one dialect against the other.
+/// Describes every table of the schema but the one in which PostgreSQL's process lock counts its owners, so that a test can hold one dialect against the other.
 ///
 /// # Errors
 ///

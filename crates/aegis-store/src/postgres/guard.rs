@@ -10,6 +10,13 @@ use crate::migrate::stable_hash;
 
 const TRY_LOCK: &str = "SELECT pg_try_advisory_lock($1)";
 
+/// Counts the owners this database has had. Whoever finds its own number changed was not alone meanwhile.
+const CREATE_OWNER: &str = "CREATE TABLE IF NOT EXISTS store_owner (
+    one BIGINT NOT NULL PRIMARY KEY CHECK (one = 1), number BIGINT NOT NULL)";
+const NEXT_OWNER: &str = "INSERT INTO store_owner (one, number) VALUES (1, 1)
+    ON CONFLICT (one) DO UPDATE SET number = store_owner.number + 1 RETURNING number";
+const LAST_OWNER: &str = "SELECT number FROM store_owner WHERE one = 1";
+
 /// How often the connection that holds the lock is asked whether it lives. A lost lock is noticed after this at the latest.
 const PULSE: Duration = Duration::from_secs(1);
 
@@ -74,8 +81,12 @@ pub(super) struct Guard {
 
 impl Guard {
     pub(super) fn run(self, opened: &mpsc::Sender<Result<(), Fault>>) {
-        let mut link = match self.take_patiently() {
-            Ok(link) => Some(link),
+        let begun = self.take_patiently().and_then(|mut link| {
+            let number = become_owner(&mut link)?;
+            Ok((link, number))
+        });
+        let (mut link, number) = match begun {
+            Ok((link, number)) => (Some(link), number),
             Err(fault) => {
                 drop(opened.send(Err(fault)));
                 return;
@@ -91,10 +102,15 @@ impl Guard {
             self.claim.set(false);
             drop(link.take());
             match self.take() {
-                Ok(taken) => {
+                Ok(mut taken) => {
+                    let last = last_owner(&mut taken);
+                    if last.as_ref().is_ok_and(|last| *last != number) {
+                        stop_because_not_alone();
+                    }
                     tracing::warn!("the process lock was lost and taken again");
-                    link = Some(taken);
-                    self.claim.set(true);
+                    // Without an answer the next pulse asks again, still refusing writes.
+                    self.claim.set(last.is_ok());
+                    link = last.is_ok().then_some(taken);
                 }
                 Err(fault) => {
                     tracing::error!(%fault, "the process lock is lost; writes are refused until it is back");
@@ -131,4 +147,21 @@ impl Guard {
             Err(error) => Err(super::fault::unreachable(&error)),
         }
     }
+}
+
+fn become_owner(link: &mut Link) -> Result<i64, Fault> {
+    link.client
+        .batch_execute(CREATE_OWNER)
+        .and_then(|()| link.client.query_one(NEXT_OWNER, &[])?.try_get(0))
+        .map_err(|error| super::fault::unreachable(&error))
+}
+
+fn last_owner(link: &mut Link) -> Result<i64, postgres::Error> {
+    link.client.query_one(LAST_OWNER, &[])?.try_get(0)
+}
+
+/// What this process keeps in memory (status, keys) may be stale: only a start that reads it anew is safe.
+fn stop_because_not_alone() -> ! {
+    tracing::error!("another aegis process used this database while the process lock was lost; stopping");
+    std::process::abort()
 }
