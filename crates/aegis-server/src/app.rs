@@ -7,9 +7,11 @@ use aegis_core::crypto::aead::SealingKey;
 use aegis_core::time::Timestamp;
 use aegis_kernel::Kernel;
 use aegis_kernel::audit::sequence::Sequencer;
+use aegis_kernel::audit::witness::Witnessing;
 use aegis_kernel::audit::{self, Log};
 use aegis_kernel::clock::Clock;
 use aegis_kernel::faults::Faults;
+use aegis_kernel::housekeeping::Housekeeping;
 use aegis_kernel::job::{self, Job};
 use aegis_kernel::kernel::{CrashPlan, Parts};
 use aegis_kernel::keyring::Keyring;
@@ -61,6 +63,10 @@ pub struct App {
     pub kernel: Kernel,
     /// Passports: keys, status index and what routes need to know of the issuer.
     pub passports: Arc<Registry>,
+    /// One, because it holds its lease under a name of its own.
+    housekeeping: Arc<Housekeeping>,
+    /// Which other logs this instance cosigns.
+    pub witnessing: Arc<Witnessing>,
     /// The public origin.
     pub origin: Arc<str>,
     /// Sandbox or production.
@@ -76,6 +82,12 @@ impl FromRef<App> for Kernel {
 impl FromRef<App> for Arc<Registry> {
     fn from_ref(app: &App) -> Arc<Registry> {
         Arc::clone(&app.passports)
+    }
+}
+
+impl FromRef<App> for Arc<Witnessing> {
+    fn from_ref(app: &App) -> Arc<Witnessing> {
+        Arc::clone(&app.witnessing)
     }
 }
 
@@ -123,12 +135,15 @@ impl App {
             last_entry_at,
         );
         let passports = Registry::open(&kernel, &wiring.origin, wiring.issue_per_hour).await?;
-        Ok(App { kernel, passports, origin: wiring.origin.into(), mode: wiring.mode })
+        let witnessing = Arc::new(Witnessing::new(witness_name(&wiring.origin), Vec::new()));
+        let housekeeping = Arc::new(Housekeeping::new(kernel.clone()));
+        let (origin, mode) = (wiring.origin.into(), wiring.mode);
+        Ok(App { kernel, passports, housekeeping, witnessing, origin, mode })
     }
 
     /// The jobs of this instance.
     pub fn jobs(&self) -> Vec<Arc<dyn Job>> {
-        vec![Arc::new(Sequencer(self.kernel.clone()))]
+        vec![Arc::new(Sequencer(self.kernel.clone())), Arc::<Housekeeping>::clone(&self.housekeeping)]
     }
 
     /// Starts all jobs; they end when `stop` turns true.
@@ -145,4 +160,10 @@ impl App {
     pub fn close(self) {
         self.kernel.parts().store.clone().close();
     }
+}
+
+/// The name under which this instance cosigns other logs: host and port of the origin, then `/witness`.
+fn witness_name(origin: &str) -> String {
+    let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+    format!("{}/witness", host.trim_end_matches('/'))
 }

@@ -4,7 +4,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 use crate::http::openapi::{About, Document, describe};
-use crate::{account, instance, passport};
+use crate::{account, audit, instance, passport};
 
 /// The families in the order of the reference.
 const TAGS: [(&str, &str); 6] = [
@@ -21,6 +21,7 @@ pub fn routes(app: &App) -> (axum::Router, Document) {
     let router = OpenApiRouter::<App>::new()
         .merge(passport::routes::routes())
         .merge(account::routes())
+        .merge(audit::routes())
         .merge(instance::routes::routes());
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
