@@ -68,6 +68,9 @@ pub trait Query: Access + Send + Sync + 'static {
 /// A reason of the rules to say no, typed per family.
 pub trait Refusal: std::error::Error + Send + 'static {}
 
+/// For operations that the rules never refuse.
+impl Refusal for std::convert::Infallible {}
+
 /// What an operation returns.
 pub type Outcome<R> = Result<Commit<R>, Stop<R>>;
 

@@ -12,4 +12,5 @@ pub mod http;
 mod instance;
 pub mod passport;
 pub mod router;
+pub mod sandbox;
 pub mod serve;

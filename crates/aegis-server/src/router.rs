@@ -2,9 +2,9 @@
 
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::app::App;
+use crate::app::{App, Mode};
 use crate::http::openapi::{About, Document, describe};
-use crate::{account, audit, instance, passport};
+use crate::{account, audit, instance, passport, sandbox};
 
 /// The families in the order of the reference.
 const TAGS: [(&str, &str); 6] = [
@@ -23,6 +23,10 @@ pub fn routes(app: &App) -> (axum::Router, Document) {
         .merge(account::routes())
         .merge(audit::routes())
         .merge(instance::routes::routes());
+    let router = match app.mode {
+        Mode::Sandbox => router.merge(sandbox::routes()),
+        Mode::Production => router,
+    };
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         origin: app.origin.to_string(),
