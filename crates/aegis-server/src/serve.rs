@@ -56,7 +56,7 @@ pub enum ServeFault {
     Worker(io::Error),
 }
 
-/// A server that is listening. Dropping it without [`Server::stop`] leaves its threads to the process's end.
+/// A server that is listening. Dropped without [`Server::stop`] it stops all the same, but nobody waits for it.
 pub struct Server {
     address: SocketAddr,
     stop: watch::Sender<bool>,
@@ -179,10 +179,6 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
 async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) -> usize {
     let mut connections = JoinSet::new();
     loop {
-        let place = tokio::select! {
-            () = connection::told(&mut stopped) => break,
-            place = Arc::clone(&shared.places).acquire_owned() => place,
-        };
         let accepted = tokio::select! {
             () = connection::told(&mut stopped) => break,
             accepted = listener.accept() => accepted,
@@ -190,6 +186,12 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, peer)) => {
+                // Taken after accepting: a worker that waits for a connection must not sit on the last place
+                // while another worker has a connection waiting.
+                let place = tokio::select! {
+                    () = connection::told(&mut stopped) => break,
+                    place = Arc::clone(&shared.places).acquire_owned() => place,
+                };
                 let served = connection::serve(stream, peer.ip(), Arc::clone(&shared), stopped.clone());
                 connections.spawn(async move {
                     served.await;

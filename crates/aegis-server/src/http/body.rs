@@ -15,6 +15,9 @@ use super::problem::{Problem, ProblemCode, Violation};
 /// How long a body may take when the edge has not said (routers called without one, in tests).
 const TIME_DEFAULT: Duration = Duration::from_secs(30);
 
+/// Bytes of a refused body that are read for the sake of the answer.
+const DISCARDED_BYTES_MAX: usize = 16 << 20;
+
 /// The largest body a route reads; in the request's extensions when it differs from the default.
 #[derive(Debug, Clone, Copy)]
 struct BytesMax(usize);
@@ -36,16 +39,37 @@ pub async fn read(request: Request) -> Result<Bytes, Problem> {
     let extensions = request.extensions();
     let max = extensions.get::<BytesMax>().map_or(BODY_BYTES_MAX, |max| max.0);
     let time = extensions.get::<Arrival>().map_or(TIME_DEFAULT, |arrival| arrival.body_time);
-    if announced(request.headers()).is_some_and(|length| length > max as u64) {
+    let refused_ahead = announced(request.headers()).is_some_and(|length| length > max as u64);
+    if refused_ahead && request.headers().contains_key(header::EXPECT) {
+        // The client asked first and has sent nothing yet.
         return Err(too_large(max));
     }
-    match tokio::time::timeout(time, collect(request.into_body(), max)).await {
+    let mut body = request.into_body();
+    let reading = async {
+        let outcome = if refused_ahead { Err(too_large(max)) } else { collect(&mut body, max).await };
+        if outcome.is_err() {
+            discard(&mut body).await;
+        }
+        outcome
+    };
+    match tokio::time::timeout(time, reading).await {
         Ok(outcome) => outcome,
         Err(_) => Err(unreadable("timeout", format!("The body did not arrive within {} s.", time.as_secs()))),
     }
 }
 
-async fn collect(mut body: Body, max: usize) -> Result<Bytes, Problem> {
+/// Takes in the rest of a refused body, within reason: most clients read no answer before they have sent
+/// everything, and would only see their connection break.
+async fn discard(body: &mut Body) {
+    let mut left = DISCARDED_BYTES_MAX;
+    while let Some(Ok(frame)) = body.frame().await {
+        let size = frame.data_ref().map_or(0, Bytes::len);
+        let Some(rest) = left.checked_sub(size) else { return };
+        left = rest;
+    }
+}
+
+async fn collect(body: &mut Body, max: usize) -> Result<Bytes, Problem> {
     let mut first = Bytes::new();
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -148,8 +172,8 @@ mod tests {
     #[tokio::test]
     async fn bounds_streams() {
         let pieces = |sizes: &[usize]| Body::new(Pieces(sizes.to_vec()));
-        assert_eq!(collect(pieces(&[3, 4, 0, 3]), 10).await.unwrap().len(), 10);
-        assert_eq!(collect(pieces(&[8, 3]), 10).await.unwrap_err().code(), ProblemCode::BodyTooLarge);
+        assert_eq!(collect(&mut pieces(&[3, 4, 0, 3]), 10).await.unwrap().len(), 10);
+        assert_eq!(collect(&mut pieces(&[8, 3]), 10).await.unwrap_err().code(), ProblemCode::BodyTooLarge);
     }
 
     /// A body that arrives in pieces of the given sizes.

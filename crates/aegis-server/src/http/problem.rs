@@ -152,7 +152,6 @@ impl Problem {
             ProblemCode::Unauthorized,
             "A valid credential is required: send your API key as X-API-Key, or a bearer token.",
         )
-        .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"aegis\""))
     }
 
     /// 403: the credential is good but lacks `scope`.
@@ -251,10 +250,24 @@ impl Problem {
         let mut response = Response::new(Body::from(bytes));
         *response.status_mut() = code.status();
         *response.headers_mut() = headers;
-        response.headers_mut().insert(header::CONTENT_TYPE, PROBLEM_JSON);
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let headers = response.headers_mut();
+        if let Some((name, value)) = promised(code) {
+            headers.entry(name).or_insert(value);
+        }
+        headers.insert(header::CONTENT_TYPE, PROBLEM_JSON);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
     }
+}
+
+/// Headers that a code always comes with, whoever made the problem.
+fn promised(code: ProblemCode) -> Option<(HeaderName, HeaderValue)> {
+    use ProblemCode as P;
+    if code == P::Unauthorized {
+        return Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"aegis\"")));
+    }
+    let passes = [P::RateLimited, P::Unavailable, P::SigningUnavailable, P::ClockUnsafe].contains(&code);
+    passes.then_some((header::RETRY_AFTER, HeaderValue::from_static("1")))
 }
 
 /// Carries the problem to the edge, which writes the body with the request id in it.
@@ -314,6 +327,17 @@ mod tests {
     async fn internal_says_nothing() {
         let (response, body) = rendered(Problem::internal()).await;
         assert_eq!((response.status().as_u16(), body.get("details")), (500, None));
+    }
+
+    /// What the description promises for a code is there even if its maker forgot it, and never overwritten.
+    #[tokio::test]
+    async fn keeps_promises() {
+        let (response, _) = rendered(Problem::new(ProblemCode::SigningUnavailable, "x")).await;
+        assert_eq!(response.headers()["retry-after"], "1");
+        let (response, _) = rendered(Problem::unavailable(9)).await;
+        assert_eq!(response.headers()["retry-after"], "9");
+        let (response, _) = rendered(Problem::unauthorized()).await;
+        assert_eq!(response.headers()["www-authenticate"], "Bearer realm=\"aegis\"");
     }
 
     /// A full window answers 429 with every rate header and Retry-After.

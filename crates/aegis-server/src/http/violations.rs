@@ -248,7 +248,7 @@ pub(super) fn property_names(schema: &Value) -> Vec<&str> {
 pub(super) fn label(pointer: &str) -> String {
     let mut name = String::new();
     for token in pointer.split('/').skip(1) {
-        if !name.is_empty() && !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit()) {
+        if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit()) {
             name = format!("{name}[{token}]");
         } else {
             let token = token.replace("~1", "/").replace("~0", "~");

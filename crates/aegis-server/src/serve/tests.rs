@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use rustls::pki_types::{CertificateDer, ServerName};
 
 use super::*;
@@ -17,8 +17,10 @@ fn edge() -> Edge {
         .route("/now", get(|| async { "now" }))
         .route("/later", get(|| async { tokio::time::sleep(Duration::from_millis(400)).await }))
         .route("/never", get(|| async { tokio::time::sleep(Duration::from_mins(10)).await }))
+        .route("/read", post(|request| async { crate::http::body::read(request).await }))
         .route("/lost", get(|| async { (axum::Extension(LostAnswer), "lost") }));
-    Edge::new(router, EdgeSettings::default(), Box::new(|| [7; 16]))
+    let settings = EdgeSettings { body_time: Duration::from_secs(1), ..EdgeSettings::default() };
+    Edge::new(router, settings, Box::new(|| [7; 16]))
 }
 
 fn http(settings: &[(&str, &str)]) -> Http {
@@ -105,6 +107,21 @@ fn ends_slow_and_lost_connections() {
     let text = answer(&mut slow);
     assert!(text.is_empty() || text.starts_with("HTTP/1.1 408"), "{text}");
     assert!(started.elapsed() < Duration::from_secs(5));
+    server.stop();
+}
+
+/// A client that sends too much, or too slowly, still gets to read why.
+#[test]
+fn answers_bodies_out_of_bounds() {
+    let server = Server::start(edge(), &http(&[]), None).unwrap();
+    let (mut large, mut slow) = (connect(&server), connect(&server));
+    let size = 3 << 20;
+    write!(large, "POST /read HTTP/1.1\r\nhost: x\r\ncontent-length: {size}\r\n\r\n").unwrap();
+    large.write_all(&vec![b' '; size]).unwrap();
+    assert!(answer(&mut large).starts_with("HTTP/1.1 413"));
+    slow.write_all(b"POST /read HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{").unwrap();
+    let text = answer(&mut slow);
+    assert!(text.starts_with("HTTP/1.1 400") && text.contains("did not arrive within 1 s"), "{text}");
     server.stop();
 }
 
