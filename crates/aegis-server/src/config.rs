@@ -15,6 +15,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aegis_core::secret::Secret;
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -26,6 +27,16 @@ pub use secret_file::{SecretFileFault, read_kek, read_secret};
 
 /// The defaults: every key with its unit and meaning.
 pub const DEFAULTS: &str = include_str!("../../../config/aegis.toml");
+
+/// The variable that holds the API key with which the command line asks a server.
+pub const API_KEY_VARIABLE: &str = "AEGIS_API_KEY";
+
+/// The API key that the person at the terminal uses, if one is set.
+#[expect(clippy::disallowed_methods, reason = "this file reads the environment; a key there is no setting")]
+pub fn api_key_of_process() -> Option<Secret<String>> {
+    let key = std::env::var(API_KEY_VARIABLE).ok()?;
+    Some(key.trim().to_owned()).filter(|key| !key.is_empty()).map(Secret::new)
+}
 
 /// How an instance runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

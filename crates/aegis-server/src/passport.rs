@@ -13,7 +13,7 @@ mod queries;
 mod registry;
 pub(crate) mod routes;
 mod sql;
-mod wire;
+pub(crate) mod wire;
 
 pub use registry::Registry;
 

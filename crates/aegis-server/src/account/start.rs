@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use aegis_core::api_key::{ApiKeySecret, KeyRealm};
+use aegis_core::crypto::digest::Digest;
 use aegis_core::moment::Moment;
-use aegis_kernel::caller::Scopes;
+use aegis_kernel::caller::{Intent, Scopes};
 use aegis_kernel::credential::{self, ApiKey, NewKey};
 use aegis_kernel::operation::Evidence;
 use aegis_kernel::organization::Agreement;
@@ -72,14 +73,16 @@ pub struct SampleOrganization {
     pub api_key: ApiKeySecret,
 }
 
-/// Makes the admin key and the three sample organizations of a sandbox. `None`: they exist, and nobody can
-/// be shown their keys again.
+/// Makes the admin key and the three sample organizations of a sandbox. Repeated within a day, it answers the
+/// same keys again, so that a crash before they were written down loses nothing. `None`: they exist, and
+/// nobody can be shown their keys again.
 ///
 /// # Errors
 /// Faults of the store.
 pub async fn seed_sandbox(kernel: &Kernel) -> Result<Option<SandboxCredentials>, Fault> {
     let realm = kernel.parts().realm;
-    let Some(answer) = begin(kernel, SeedSandbox { realm }).await? else { return Ok(None) };
+    let intent = Intent { key: SeedSandbox::NAME.to_owned(), fingerprint: Digest::ZERO };
+    let Some(answer) = begin_as(kernel, SeedSandbox { realm }, Some(intent)).await? else { return Ok(None) };
     let sample = |role: Role| -> Result<SampleOrganization, Fault> {
         let id = answer.pointer(&format!("/{}/id", role.name())).and_then(Value::as_str);
         Ok(SampleOrganization {
@@ -100,7 +103,16 @@ async fn begin<O: Operation<Refused = StartRefused>>(
     kernel: &Kernel,
     start: O,
 ) -> Result<Option<Value>, Fault> {
-    let call = Call { caller: Caller::instance(), intent: None, address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
+    begin_as(kernel, start, None).await
+}
+
+/// As [`begin`]; under an intent, a repeat within a day is told the same answer again.
+async fn begin_as<O: Operation<Refused = StartRefused>>(
+    kernel: &Kernel,
+    start: O,
+    intent: Option<Intent>,
+) -> Result<Option<Value>, Fault> {
+    let call = Call { caller: Caller::instance(), intent, address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
     match kernel.execute(call, start).await {
         Ok(answer) => serde_json::from_slice(&answer.body).map(Some).map_err(|_| unreadable()),
         Err(Failure::Refused(StartRefused::Done)) => Ok(None),
