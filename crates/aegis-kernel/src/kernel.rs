@@ -31,6 +31,7 @@ use crate::keyring::Keyring;
 use crate::operation::{Commit, Evidence, Logged, Operation, Proof, Query, Stop, Success};
 use crate::os_entropy::EntropySource;
 use crate::rate::{RateClass, Windows};
+use crate::tally::Tally;
 use crate::{outbox, tasks};
 
 /// How long an answer that shows its index waits for the sequencer.
@@ -92,6 +93,7 @@ pub struct Kernel {
     windows: Arc<Windows>,
     last_use: Arc<LastUse>,
     last_entry_at: Arc<AtomicI64>,
+    tally: Arc<Tally>,
 }
 
 /// What a committed, replayed or read use case answers.
@@ -191,6 +193,7 @@ impl Kernel {
             windows: Arc::default(),
             last_use: Arc::default(),
             last_entry_at: Arc::new(AtomicI64::new(last_entry_at.as_micros())),
+            tally: Arc::default(),
         }
     }
 
@@ -207,6 +210,11 @@ impl Kernel {
     /// When each key was used, since the last time this was asked.
     pub fn last_use(&self) -> &LastUse {
         &self.last_use
+    }
+
+    /// How use cases ended in this process.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// The rate windows of this process.
@@ -248,6 +256,16 @@ impl Kernel {
         call: Call,
         operation: O,
     ) -> Result<Answer, Failure<O::Refused>> {
+        let ended = self.run_operation(call, operation).await;
+        self.tally.operation(O::NAME, &ended);
+        ended
+    }
+
+    async fn run_operation<O: Operation>(
+        &self,
+        call: Call,
+        operation: O,
+    ) -> Result<Answer, Failure<O::Refused>> {
         let standing = self.take(O::RATE, &call).map_err(Failure::Rejected)?;
         let subject = rate_subject(&call);
         if let Some(class) = O::REFUSALS {
@@ -272,6 +290,12 @@ impl Kernel {
     /// # Errors
     /// [`Failure`]: refused by the rules, rejected by the kernel, or a fault.
     pub async fn read<Q: Query>(&self, call: Call, query: Q) -> Result<Q::Reply, Failure<Q::Refused>> {
+        let ended = self.run_query(call, query).await;
+        self.tally.query(Q::NAME, &ended);
+        ended
+    }
+
+    async fn run_query<Q: Query>(&self, call: Call, query: Q) -> Result<Q::Reply, Failure<Q::Refused>> {
         self.take(Q::RATE, &call).map_err(Failure::Rejected)?;
         let now = self.now();
         let found = self

@@ -20,6 +20,7 @@ pub mod os_entropy;
 pub mod outbox;
 pub mod rate;
 pub mod setting;
+pub mod tally;
 pub mod tasks;
 
 mod sql;

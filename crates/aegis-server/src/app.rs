@@ -22,8 +22,9 @@ use axum::extract::FromRef;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use crate::config::Mode;
 use crate::account::SuspensionListener;
+pub use crate::config::Mode;
+use crate::http::counts::RequestCounts;
 use crate::passport::Registry;
 
 /// Which API keys are good in a mode.
@@ -67,6 +68,8 @@ pub struct App {
     housekeeping: Arc<Housekeeping>,
     /// Which other logs this instance cosigns.
     pub witnessing: Arc<Witnessing>,
+    /// What was asked and answered.
+    pub requests: Arc<RequestCounts>,
     /// The public origin.
     pub origin: Arc<str>,
     /// Sandbox or production.
@@ -138,7 +141,7 @@ impl App {
         let witnessing = Arc::new(Witnessing::new(witness_name(&wiring.origin), Vec::new()));
         let housekeeping = Arc::new(Housekeeping::new(kernel.clone()));
         let (origin, mode) = (wiring.origin.into(), wiring.mode);
-        Ok(App { kernel, passports, housekeeping, witnessing, origin, mode })
+        Ok(App { kernel, passports, requests: Arc::default(), housekeeping, witnessing, origin, mode })
     }
 
     /// The jobs of this instance.

@@ -10,6 +10,7 @@ pub mod body;
 pub mod call;
 #[cfg(test)]
 pub(crate) mod committed;
+pub mod counts;
 pub mod edge;
 mod html;
 pub mod json;

@@ -3,6 +3,7 @@
 //! The rules are in `aegis-passport`; here bytes move: rows, log entries, HTTP. [`Registry`] is what
 //! verification knows without asking the database.
 
+mod counts;
 mod facts;
 mod key_history;
 mod list;

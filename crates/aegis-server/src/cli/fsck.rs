@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use aegis_kernel::audit::fsck;
+use aegis_kernel::audit::{fsck, read};
 use aegis_store::{SchemaState, Store};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::complaint::Complaint;
 use super::{Exit, Place, configuration, running, screen};
+use crate::config::{Config, Mode};
 
 /// Between two plain lines about the progress, in parts of the whole.
 const PLAIN_LINES: u64 = 10;
@@ -33,7 +34,7 @@ pub(super) fn run(arguments: &FsckArgs) -> Result<Exit, Complaint> {
     }
     let runtime = running::runtime()?;
     let progress = Progress::start();
-    let origin = config.log_origin();
+    let origin = runtime.block_on(log_name(&store, &config))?;
     let report = runtime.block_on(fsck::check(&store, &origin, |done, total| progress.tell(done, total)));
     progress.bar.finish_and_clear();
     store.close();
@@ -53,6 +54,22 @@ pub(super) fn run(arguments: &FsckArgs) -> Result<Exit, Complaint> {
             Ok(Exit::Done)
         }
         Some(problem) => Err(Complaint::refused(format!("DAMAGED: {} {}", problem.place, problem.what))),
+    }
+}
+
+/// The name of the log in this database. A sandbox is named by the port it was started on, so its own word
+/// counts; in production the configuration must say the same.
+async fn log_name(store: &Store, config: &Config) -> Result<String, Complaint> {
+    let configured = config.log_origin();
+    let newest = store.read(|tx| read::newest_checkpoint(tx)).await;
+    let newest = newest.map_err(|fault| Complaint::unknown(running::explain(&fault)))?;
+    let named = newest.and_then(|checkpoint| checkpoint.note.lines().next().map(str::to_owned));
+    match named {
+        Some(named) if named != configured && config.mode == Mode::Production => Err(Complaint::refused(
+            format!("the database holds the log {named}, and the configuration names {configured}"),
+        )),
+        Some(named) => Ok(named),
+        None => Ok(configured),
     }
 }
 

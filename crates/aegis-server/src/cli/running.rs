@@ -47,7 +47,7 @@ impl Running {
         let (router, _) = crate::router::routes(&app);
         let ids = app.kernel.clone();
         let request_ids = Box::new(move || ids.parts().entropy.fork().bytes());
-        let edge = Edge::new(router, config.edge_settings(), request_ids);
+        let edge = Edge::new(router, config.edge_settings(), request_ids).counted_in(app.requests.clone());
         let (stop, stopped) = watch::channel(false);
         let jobs = runtime.block_on(async { app.start_jobs(&stopped) });
         let server = Server::start(edge, &config.http, config.tls.files().as_ref())

@@ -11,8 +11,8 @@ use std::future::poll_fn;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use aegis_core::encoding::to_hex;
@@ -28,6 +28,7 @@ use tower::Service as _;
 pub(in crate::http) use mark::Mark;
 
 use super::arrival::Arrival;
+use super::counts::RequestCounts;
 use super::html::CONTENT_SECURITY_POLICY;
 use super::problem::{Problem, ProblemCode};
 use mark::RouteFacts;
@@ -94,6 +95,7 @@ struct Inner {
     request_ids: RequestIdSource,
     running: Semaphore,
     waiting: AtomicUsize,
+    counts: OnceLock<Arc<RequestCounts>>,
 }
 
 impl Edge {
@@ -103,7 +105,22 @@ impl Edge {
         let router =
             router.fallback(|| async { Problem::not_found() }).layer(Mark { public: false }).with_state(());
         let running = Semaphore::new(settings.running_max);
-        Edge(Arc::new(Inner { router, settings, request_ids, running, waiting: AtomicUsize::new(0) }))
+        Edge(Arc::new(Inner {
+            router,
+            settings,
+            request_ids,
+            running,
+            waiting: AtomicUsize::new(0),
+            counts: OnceLock::new(),
+        }))
+    }
+
+    /// Lets every answer be counted in `counts`.
+    #[must_use]
+    pub fn counted_in(self, counts: Arc<RequestCounts>) -> Edge {
+        // The first set of counters stays.
+        let _already_counted = self.0.counts.set(counts);
+        self
     }
 
     /// Answers one request that arrived from `peer`. Never fails: whatever goes wrong is an answer, and
@@ -139,6 +156,10 @@ impl Edge {
         }
         protect_pages(response.headers_mut());
         response.headers_mut().insert(X_REQUEST_ID, request_id.clone());
+        if let Some(counts) = self.0.counts.get() {
+            let route = facts.as_ref().map(|facts| facts.path.as_str());
+            counts.count(&method, route, response.status(), started.elapsed());
+        }
         self.log(&method, facts.as_ref(), &response, started, &request_id);
         response
     }

@@ -1,18 +1,21 @@
-//! Health for whoever watches the process: `/healthz`, `/readyz`.
+//! For whoever watches the process: `/healthz`, `/readyz`, `/metrics`.
 
 use aegis_kernel::Kernel;
 use aegis_kernel::audit::read as log;
 use aegis_store::{Fault, SchemaState};
 use axum::Json;
 use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::metrics::{ReadStanding, page};
 use crate::app::App;
-use crate::http::Problem;
 use crate::http::openapi::{Audience, open_to};
+use crate::http::{Authenticated, Problem};
 
 /// Entries that wait longer than this for their place show a sequencer that is behind.
 const SEQUENCER_BEHIND_SECONDS: i64 = 5;
@@ -22,6 +25,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(open_to(Audience::Anyone, &[], routes!(healthz)))
         .routes(open_to(Audience::Anyone, &[], routes!(readyz)))
+        .routes(open_to(Audience::KeyHolder, &[], routes!(metrics)))
 }
 
 /// That the process lives.
@@ -76,6 +80,23 @@ async fn readyz(State(kernel): State<Kernel>) -> Result<Json<Readiness>, Problem
         return Err(not_ready("The log is behind: entries wait for their place."));
     }
     Ok(Json(Readiness { status: "ready", entries_waiting: waiting }))
+}
+
+/// How is this instance doing?
+///
+/// Counters for Prometheus: requests, operations, verdicts, faults, the log. For admin keys.
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "instance_metrics", tag = "Instance",
+    responses((status = 200, description = "The counters, in Prometheus text format.", content_type = "text/plain", body = String))
+)]
+async fn metrics(State(app): State<App>, caller: Authenticated<ReadStanding>) -> Result<Response, Problem> {
+    let standing = app.kernel.read(caller.call(), ReadStanding).await?;
+    let mut response = page(&app, standing).into_response();
+    let headers = response.headers_mut();
+    headers
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 fn not_ready(why: &str) -> Problem {

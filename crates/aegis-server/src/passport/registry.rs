@@ -26,6 +26,7 @@ use aegis_passport::verify::{Ask, Proven, judge, refuse_document, stopped};
 use arc_swap::ArcSwap;
 use quick_cache::sync::Cache;
 
+use super::counts::VerifyCounts;
 use super::key_history::PublishedKeys;
 use super::list::SignedList;
 
@@ -65,6 +66,7 @@ pub struct Registry {
     sequence: AtomicU64,
     used: Mutex<BTreeMap<u32, u32>>,
     list: ArcSwap<Option<SignedList>>,
+    counts: VerifyCounts,
 }
 
 /// What the database held at start.
@@ -97,6 +99,7 @@ impl Registry {
             sequence: AtomicU64::new(loaded.sequence),
             used: Mutex::new(loaded.used),
             list: ArcSwap::from_pointee(None),
+            counts: VerifyCounts::default(),
         }
     }
 
@@ -133,6 +136,11 @@ impl Registry {
         (verdict.proven.then_some(passport), verdict)
     }
 
+    /// How verifications ended.
+    pub(crate) fn counts(&self) -> &VerifyCounts {
+        &self.counts
+    }
+
     /// Verifies a document that was read already.
     pub(crate) fn judge_read(&self, passport: &SignedPassport, ask: &Ask) -> Verdict {
         let keys = self.keys.load();
@@ -153,7 +161,9 @@ impl Registry {
         key: &'k KeyRecord,
     ) -> Result<Proven<'p, 'k>, Reason> {
         let digest = passport.digest();
-        if self.proven.get(digest).is_some() {
+        let remembered = self.proven.get(digest).is_some();
+        self.counts.signature(remembered);
+        if remembered {
             return Ok(Proven::remembered(passport, key));
         }
         let proven = Proven::by_signature(passport, key)?;

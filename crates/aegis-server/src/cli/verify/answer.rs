@@ -80,14 +80,7 @@ impl Judged {
         put("operator", text("operator_id"));
         put("issuer", text("issuer"));
         put("expires", text("expires_at"));
-        put(
-            "revoked",
-            answer
-                .get("revoked")
-                .and_then(Value::as_bool)
-                .filter(|_| self.word != Word::Unknown)
-                .map(|revoked| if revoked { "yes" } else { "no" }.to_owned()),
-        );
+        put("revoked", revoked(&answer));
         put("checks", Some(checks(&answer)).filter(|checks| !checks.is_empty()));
         put("asked about", text("evaluated_at").filter(|at| text("verified_at").as_ref() != Some(at)));
         put("checked", text("verified_at").map(|at| format!("{at} by {}", self.by)));
@@ -97,6 +90,14 @@ impl Judged {
         }
         block
     }
+}
+
+/// Whether it is revoked, if its status was looked at.
+fn revoked(answer: &Value) -> Option<String> {
+    let status = answer.pointer("/checks/status/result").and_then(Value::as_str)?;
+    let revoked = answer.get("revoked").and_then(Value::as_bool)?;
+    let word = if revoked { "yes" } else { "no" };
+    (status != "skipped").then(|| word.to_owned())
 }
 
 /// Which checks passed and which did not, in the order of the algorithm.

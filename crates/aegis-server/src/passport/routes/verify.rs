@@ -74,6 +74,7 @@ async fn verify(
 fn written(registry: &Registry, passport: &json::Json<'_>, ask: &Ask, now: Timestamp) -> Vec<u8> {
     let sequence = registry.sequence();
     let (document, verdict) = registry.verify(passport, ask);
+    registry.counts().verdict(&verdict);
     let basis = Basis { rendering: "native", now, sequence };
     write(&Verified::of(&verdict, document.as_ref(), basis, ask.at.is_some()))
 }
@@ -120,9 +121,11 @@ async fn verify_registered(
     };
     let Some(document) = document else {
         let verdict = stopped(Reason::PassportUnknown, &ask);
+        registry.counts().verdict(&verdict);
         return Ok(answer(write(&Verified::of(&verdict, None, basis, ask.at.is_some()))));
     };
     let verdict = registry.judge_read(&document, &ask);
+    registry.counts().verdict(&verdict);
     Ok(answer(write(&Verified::of(&verdict, Some(&document), basis, ask.at.is_some()))))
 }
 
