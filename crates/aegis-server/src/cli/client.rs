@@ -1,5 +1,6 @@
 //! Asking a server over HTTP, and telling people what it refused.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -178,18 +179,18 @@ fn problem(status: u16, body: &[u8]) -> Complaint {
     let violations = body.pointer("/details/violations").and_then(Value::as_array);
     for violation in violations.into_iter().flatten() {
         let part = |name: &str| violation.get(name).and_then(Value::as_str).unwrap_or_default();
-        said.push_str(&format!("\n  {}  {}", part("pointer"), part("message")));
+        let _ = write!(said, "\n  {}  {}", part("pointer"), part("message"));
     }
     if violations.is_none() {
-        said.push_str(&format!("\n  {}", text("detail").unwrap_or_default()));
+        let _ = write!(said, "\n  {}", text("detail").unwrap_or_default());
     }
     let others = body.get("details").and_then(Value::as_object).into_iter().flatten();
     for (name, value) in others.filter(|(name, _)| *name != "violations") {
-        said.push_str(&format!("\n  {name}: {value}"));
+        let _ = write!(said, "\n  {name}: {value}");
     }
-    said.push_str(&format!("\n  request id {}", text("requestId").unwrap_or("unknown")));
+    let _ = write!(said, "\n  request id {}", text("requestId").unwrap_or("unknown"));
     if status == 401 {
-        said.push_str(&format!("\n  the key was taken from {API_KEY_VARIABLE}"));
+        let _ = write!(said, "\n  the key was taken from {API_KEY_VARIABLE}");
     }
     complain(said)
 }

@@ -22,7 +22,7 @@ const OPERATOR: &str = "op_acme_corp";
 #[derive(Debug, Args)]
 #[command(after_help = "Without --url, a sandbox is made in a temporary directory and removed afterwards.")]
 pub(super) struct DemoArgs {
-    /// Walk through this server instead of a sandbox of its own; takes the operator's key from AEGIS_API_KEY.
+    /// Walk through this server instead of a sandbox of its own; takes the operator's key from the environment (`AEGIS_API_KEY`).
     #[arg(long, value_name = "URL")]
     url: Option<String>,
     /// The operator whose key that is.

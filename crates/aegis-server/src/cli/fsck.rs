@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &FsckArgs) -> Result<Exit, Complaint> {
 /// counts; in production the configuration must say the same.
 async fn log_name(store: &Store, config: &Config) -> Result<String, Complaint> {
     let configured = config.log_origin();
-    let newest = store.read(|tx| read::newest_checkpoint(tx)).await;
+    let newest = store.read(read::newest_checkpoint).await;
     let newest = newest.map_err(|fault| Complaint::unknown(running::explain(&fault)))?;
     let named = newest.and_then(|checkpoint| checkpoint.note.lines().next().map(str::to_owned));
     match named {

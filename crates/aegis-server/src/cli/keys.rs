@@ -15,7 +15,7 @@ pub(super) enum KeysCommand {
     List(ServerArgs),
     /// Let the announced key of a purpose sign; the one that signed until now is retired.
     Rotate(RotateArgs),
-    /// Retire the key called KEY_ID: if it signs, its purpose is rotated.
+    /// Retire a key: if it signs, its purpose is rotated.
     Retire(RetireArgs),
     /// Declare a key compromised: what it signed counts only if the log had it before.
     Compromise(CompromiseArgs),

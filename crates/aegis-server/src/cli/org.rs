@@ -47,7 +47,7 @@ pub(super) struct CreateArgs {
     /// ISO 3166-1 country code, two capital letters.
     #[arg(long, value_name = "CODE")]
     country: String,
-    /// Its id in a role, such as operator=op_acme_corp; one is made for a role without. May be repeated.
+    /// Its id in a role, such as `operator=op_acme_corp`; one is made for a role without. May be repeated.
     #[arg(long = "id", value_name = "ROLE=ID", value_parser = id_of_role)]
     ids: Vec<(String, String)>,
     #[command(flatten)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use aegis_core::crypto::digest::Digest;
 use aegis_core::json;
 use aegis_core::limits::JSON_DEPTH_MAX;
-use aegis_passport::key_history::SignedKeyHistory;
+use aegis_passport::key_history::{HistoryRefused, SignedKeyHistory};
 use clap::{ArgGroup, Args, Subcommand};
 
 use super::client::Client;
@@ -95,7 +95,7 @@ fn fetch(arguments: &FetchArgs) -> Result<Exit, Complaint> {
         }
         Some(_) => {}
         None => {
-            screen::remark(&format!("Accepted unseen: {found}. Compare it with what `aegis serve` printed."))
+            screen::remark(&format!("Accepted unseen: {found}. Compare it with what `aegis serve` printed."));
         }
     }
     screen::hand_over(&bytes)?;
@@ -109,7 +109,12 @@ fn update(arguments: &UpdateArgs) -> Result<Exit, Complaint> {
     let client = Client::anonymous(&arguments.url)?;
     let (offered, bytes) = published(&client)?;
     offered.follows(&held).map_err(|refused| {
-        Complaint::refused(format!("{refused}\n  {} stays as it is", arguments.trust_root.display()))
+        let advice = if let HistoryRefused::RootSignaturesMissing { .. } = refused {
+            "\n  If its root changed since, pin it anew: aegis trust-root fetch URL --fingerprint sha256:…"
+        } else {
+            ""
+        };
+        Complaint::refused(format!("{refused}\n  {} stays as it is{advice}", arguments.trust_root.display()))
     })?;
     let (from, to) = (held.history().version, offered.history().version);
     if offered.digest() == held.digest() {

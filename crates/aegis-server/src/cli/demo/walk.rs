@@ -94,8 +94,8 @@ impl Walk {
     fn verify_good(&mut self, issued: &Issued) -> Result<(), Complaint> {
         self.title("Anyone verifies it, without a key");
         let answer = self.verify(&issued.document, "passport.json", true)?;
-        self.expect("it is valid and not revoked", valid(&answer) && answer["revoked"] == false);
-        self.expect("the answer names the agent", answer["agent_id"] == issued.agent_id.as_str());
+        self.expect("it is valid and not revoked", valid(&answer) && at(&answer, "revoked") == false);
+        self.expect("the answer names the agent", at(&answer, "agent_id") == issued.agent_id.as_str());
         Ok(())
     }
 
@@ -106,7 +106,7 @@ impl Walk {
         screen::say("   $ sed s/researcher/researches/ passport.json > forged.json");
         let answer = self.verify(changed.as_bytes(), "forged.json", true)?;
         self.expect("the answer is SIGNATURE_INVALID", refused_for(&answer, "SIGNATURE_INVALID"));
-        self.expect("nothing of the forgery is echoed", answer["agent_id"].is_null());
+        self.expect("nothing of the forgery is echoed", at(&answer, "agent_id").is_null());
         Ok(())
     }
 
@@ -134,10 +134,10 @@ impl Walk {
         let body = json!({ "agent_id": parent.agent_id, "reason": "demonstration", "cascade": true });
         self.curl("POST", "/registry/revoke", Some((&body.to_string(), "")));
         let done = self.client.post("/registry/revoke", body.to_string().as_bytes())?.json()?;
-        tell("sequence", &done["sequence"].to_string());
-        tell("log entry", done["log_entry"].as_str().unwrap_or_default());
-        let cascaded = done["cascaded"].as_array().into_iter().flatten();
-        let below = cascaded.filter(|named| named["passport_id"] == child.passport_id.as_str()).count();
+        tell("sequence", &at(&done, "sequence").to_string());
+        tell("log entry", at(&done, "log_entry").as_str().unwrap_or_default());
+        let cascaded = at(&done, "cascaded").as_array().into_iter().flatten();
+        let below = cascaded.filter(|named| at(named, "passport_id") == child.passport_id.as_str()).count();
         self.expect("the helper's passport went with it", below == 1);
         Ok(())
     }
@@ -147,9 +147,9 @@ impl Walk {
         let both = [("the agent's", parent, "passport.json"), ("the helper's", child, "helper.json")];
         for (whose, issued, file) in both {
             let answer = self.verify(&issued.document, file, false)?;
-            let code = answer["reason_code"].as_str().unwrap_or("no reason");
-            tell(whose, &format!("valid {}, {code}", answer["valid"]));
-            let refused = refused_for(&answer, "REVOKED") && answer["revoked"] == true;
+            let code = at(&answer, "reason_code").as_str().unwrap_or("no reason");
+            tell(whose, &format!("valid {}, {code}", at(&answer, "valid")));
+            let refused = refused_for(&answer, "REVOKED") && at(&answer, "revoked") == true;
             self.expect(&format!("{whose} passport is REVOKED"), refused);
         }
         Ok(())
@@ -204,7 +204,7 @@ impl Walk {
         self.curl("POST", "/api/agent/issue", Some((&body, file)));
         let answer = self.client.post("/api/agent/issue", body.as_bytes())?;
         let document = answer.json()?;
-        let text = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
+        let text = |name: &str| at(&document, name).as_str().unwrap_or_default().to_owned();
         Ok(Issued {
             passport_id: text("passport_id"),
             agent_id: text("agent_id"),
@@ -223,7 +223,7 @@ impl Walk {
         let answer = self.client.post("/api/agent/verify", &body)?.json()?;
         if in_full {
             for name in ["valid", "agent_id", "expires_at", "revoked", "verified_at", "reason_code"] {
-                let value = &answer[name];
+                let value = at(&answer, name);
                 tell(name, &value.as_str().map_or_else(|| value.to_string(), str::to_owned));
             }
         }
@@ -285,10 +285,15 @@ fn wrapped(json: &str) -> String {
     text
 }
 
+/// A member of an object; null when there is none.
+fn at<'v>(value: &'v Value, name: &str) -> &'v Value {
+    value.get(name).unwrap_or(&Value::Null)
+}
+
 fn valid(answer: &Value) -> bool {
-    answer["valid"] == true
+    at(answer, "valid") == true
 }
 
 fn refused_for(answer: &Value, code: &str) -> bool {
-    answer["valid"] == false && answer["reason_code"] == code
+    at(answer, "valid") == false && at(answer, "reason_code") == code
 }

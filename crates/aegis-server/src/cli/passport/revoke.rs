@@ -1,7 +1,9 @@
 //! `aegis passport revoke`.
 
 use aegis_core::time::Timestamp;
+use aegis_passport::facts::RevocationReason;
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use serde_json::{Value, json};
 
 use super::super::client::{Client, ServerArgs, Whose};
@@ -16,9 +18,8 @@ pub(crate) struct RevokeArgs {
     /// Why, for your own records; never published.
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Why, published: unspecified, key_compromise, agent_compromise, affiliation_changed,
-    /// cessation_of_operation, privilege_withdrawn, policy_violation or operator_decision.
-    #[arg(long, value_name = "CODE")]
+    /// Why, published.
+    #[arg(long, value_name = "CODE", value_parser = reason_codes())]
     reason_code: Option<String>,
     /// From when it holds, not later than now. [default: now]
     #[arg(long, value_name = "TIME", value_parser = verify::instant)]
@@ -31,6 +32,11 @@ pub(crate) struct RevokeArgs {
     dry_run: bool,
     #[command(flatten)]
     server: ServerArgs,
+}
+
+/// The published reasons.
+fn reason_codes() -> PossibleValuesParser {
+    RevocationReason::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>().into()
 }
 
 pub(super) fn run(arguments: &RevokeArgs) -> Result<Exit, Complaint> {

@@ -1,5 +1,7 @@
 //! A verdict as people and programs read it.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use super::super::{Exit, screen};
@@ -71,7 +73,7 @@ impl Judged {
         let text = |name: &str| answer.get(name).and_then(Value::as_str).map(str::to_owned);
         let mut head = format!("{file}: {}", self.word.as_str().to_uppercase());
         if let Some(code) = text("reason_code") {
-            head.push_str(&format!(" ({code})"));
+            let _ = write!(head, " ({code})");
         }
         let mut facts: Vec<(&str, String)> = Vec::new();
         let mut put = |name, value: Option<String>| facts.extend(value.map(|value| (name, value)));
@@ -86,7 +88,7 @@ impl Judged {
         put("checked", text("verified_at").map(|at| format!("{at} by {}", self.by)));
         let mut block = format!("{head}\n{}", screen::facts(&facts));
         for remark in &self.remarks {
-            block.push_str(&format!("\n  {remark}"));
+            let _ = write!(block, "\n  {remark}");
         }
         block
     }
