@@ -3,8 +3,6 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use axum::http::Uri;
-
 use super::{Config, Mode};
 
 /// Everything that is wrong with a configuration.
@@ -137,11 +135,21 @@ fn exposure(config: &Config, findings: &mut Findings) {
 }
 
 fn is_origin(text: &str) -> bool {
-    let Some((scheme, host)) = text.split_once("://") else { return false };
-    let plain = !host.is_empty() && !host.contains(['/', '?', '#', '@']);
-    let parsed = text.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()));
-    // Lower case, because the issuer's name is compared byte for byte.
-    matches!(scheme, "http" | "https") && plain && parsed && *text == text.to_lowercase()
+    let Some((scheme, authority)) = text.split_once("://") else { return false };
+    // A colon inside brackets belongs to an IPv6 address.
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        Some(_) | None => (authority, None),
+    };
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    // Lower case only, because the issuer's name is compared byte for byte.
+    let named = !host.is_empty()
+        && host.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'.' | b'-'));
+    let host_sound = address.map_or(named, |address| {
+        address.parse::<std::net::Ipv6Addr>().is_ok() && *address == address.to_lowercase()
+    });
+    let port_sound = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    matches!(scheme, "http" | "https") && host_sound && port_sound
 }
 
 fn stores(config: &Config, findings: &mut Findings) {

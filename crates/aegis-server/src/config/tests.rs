@@ -1,3 +1,5 @@
+//! Layers, and everything a configuration can be refused for.
+
 use super::*;
 
 fn load(file: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
@@ -109,7 +111,17 @@ fn names_contradictions() {
     assert!(refused("[database]\nurl = 'mysql://x'").starts_with("database.url: must be `sqlite:PATH`"));
     let secret = refused("[database]\nurl = 'postgres://u:hunter2@h/d'");
     assert!(secret.contains("database.password_file") && !secret.contains("hunter2"));
-    for origin in ["ftp://x", "https://", "https://x/", "https://x/y", "https://u@x", "x", "https://X"] {
+    for origin in [
+        "ftp://x",
+        "https://",
+        "https://x/",
+        "https://x/y",
+        "https://u@x",
+        "x",
+        "https://X",
+        "https://x:0",
+        "https://:1",
+    ] {
         assert!(
             refused(&format!("[http]\npublic_origin = '{origin}'")).starts_with("http.public_origin"),
             "{origin}"
@@ -118,6 +130,15 @@ fn names_contradictions() {
     let production = refused("mode = 'production'");
     let keys: Vec<_> = production.lines().filter_map(|line| line.split(':').next()).collect();
     assert_eq!(keys, ["http.public_origin", "keys.kek_file", "database.url"]);
+}
+
+/// An origin is a host, perhaps a port, and nothing else.
+#[test]
+fn accepts_origins() {
+    for origin in ["http://localhost:8080", "https://id.example.org", "https://[::1]", "http://[::1]:80"] {
+        let config = load(&format!("[http]\npublic_origin = '{origin}'"), &[]).unwrap();
+        assert_eq!(config.public_origin(), origin);
+    }
 }
 
 /// A complete production configuration is accepted.

@@ -1,3 +1,5 @@
+//! Real sockets: workers, TLS, slow clients and the end of a server.
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! What every request meets, tried on a router of a few routes.
+
 use std::net::Ipv4Addr;
 
 use axum::routing::{get, post};

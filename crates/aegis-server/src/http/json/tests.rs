@@ -1,3 +1,5 @@
+//! Bodies good and bad against one request type with every kind of rule.
+
 use axum::body::Body;
 use axum::http::StatusCode;
 use serde::Deserialize;

@@ -1,3 +1,5 @@
+//! The document and its pages, made from three routes.
+
 use aegis_core::id::AgentId;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
