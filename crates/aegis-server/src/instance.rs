@@ -2,3 +2,4 @@
 
 mod metrics;
 pub(crate) mod routes;
+mod wire;

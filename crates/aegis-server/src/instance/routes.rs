@@ -7,12 +7,11 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::metrics::{ReadStanding, page};
+use super::wire::{Health, Readiness};
 use crate::app::App;
 use crate::http::openapi::{Audience, open_to};
 use crate::http::{Authenticated, Problem};
@@ -28,14 +27,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(open_to(Audience::KeyHolder, &[], routes!(metrics)))
 }
 
-/// That the process lives.
-#[derive(Debug, Serialize, ToSchema)]
-struct Health {
-    /// Always `ok`.
-    #[schema(example = "ok")]
-    status: &'static str,
-}
-
 /// Is the process alive?
 ///
 /// Looks at nothing: for a supervisor that restarts a process that does not answer.
@@ -45,16 +36,6 @@ struct Health {
 )]
 async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
-}
-
-/// What readiness rests on.
-#[derive(Debug, Serialize, ToSchema)]
-struct Readiness {
-    /// Always `ready`.
-    #[schema(example = "ready")]
-    status: &'static str,
-    /// Entries that wait for their place in the log.
-    entries_waiting: u64,
 }
 
 /// Can this instance take requests?
