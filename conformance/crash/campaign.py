@@ -73,8 +73,8 @@ class Campaign:
         self.operator, self.admin, self.public = self.server.operator(), self.server.admin(), self.server.public()
         equal(self.public.post("/sandbox/limits/reset").status, 204, "reset of the rate windows")
 
-    def cycle(self) -> None:
-        """One life: load until a random moment, death, restart, and the truth."""
+    def load(self) -> list[threading.Thread]:
+        """Clients that go on until the server is gone; returns at a random moment, having looked at the log."""
         self.ledger.touched.clear()
         seeds = [self.chance.random() for _ in range(CLIENTS)]
         threads = [threading.Thread(target=self.client, args=(seed,)) for seed in seeds]
@@ -83,6 +83,22 @@ class Campaign:
         time.sleep(self.chance.uniform(0.0, 0.15))
         self.look_at_log()
         time.sleep(self.chance.uniform(0.0, 0.03))
+        return threads
+
+    def orderly_end(self) -> None:
+        """Told to stop under load, it answers whatever it has begun: no unanswered request has happened."""
+        threads = self.load()
+        self.server.stop()
+        for thread in threads:
+            thread.join()
+        happened = self.resolved["happened"]
+        self.start()
+        self.truth()
+        equal(self.resolved["happened"] - happened, 0, "requests that happened and were not answered")
+
+    def cycle(self) -> None:
+        """One life: load until a random moment, death, restart, and the truth."""
+        threads = self.load()
         self.server.kill()
         for thread in threads:
             thread.join()
@@ -306,8 +322,8 @@ class Campaign:
         equal(len(self.waiting), 0, "entries not integrated within seconds")
         agents = pages(self.admin, "/registry/agents?limit=200", "agents", "next_cursor", self.public)
         equal({agent["agent_id"] for agent in agents}, set(self.ledger.agents), "agents in the registry")
-        places = [(passport["passport_id"], passport["status_list_index"]) for agent in agents for passport in agent["passports"]]
-        equal(len({index for _, index in places}), len(self.ledger.agents), "status indexes in use")
+        indexes = {passport["status_list_index"] for agent in agents for passport in agent["passports"]}
+        equal(len(indexes), len(self.ledger.agents), "status indexes in use")
         self.verdicts(list(self.ledger.agents.values()))
         revoked = {agent.agent_id for agent in self.ledger.agents.values() if agent.revoked}
         listed = self.public.get("/registry/revocations").json

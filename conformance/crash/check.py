@@ -36,11 +36,11 @@ def databases(name: str) -> Iterator[str | None]:
 
 
 def fsck(server: Server) -> str:
-    command = [server.aegis, "fsck", "--data", server.data]
+    command: list[str | Path] = [server.aegis, "fsck", "--data", server.data]
     environment = {**server.settings, "AEGIS__HTTP__LISTEN": f"127.0.0.1:{server.port}"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=server.data.parent, check=False)
     equal(done.returncode, 0, f"exit status of fsck: {done.stdout}{done.stderr}")
-    return done.stdout.strip().replace("\n", "; ")
+    return " ".join(done.stdout.split())
 
 
 def has_command(aegis: Path, command: str) -> bool:

@@ -12,8 +12,8 @@ from harness.server import ISSUE, Server, issue, revoke, scratch, verify
 SIZE = "24m"
 
 
-def fill(place: Path) -> Path:
-    """Takes every byte that is left."""
+def fill(place: Path, spare: int = 0) -> Path:
+    """Takes every byte that is left, but for `spare`."""
     filler = place / "filler"
     with filler.open("wb", buffering=0) as file:
         for block in (1 << 20, 4096, 1):
@@ -22,6 +22,7 @@ def fill(place: Path) -> Path:
                     file.write(bytes(block))
             except OSError:
                 continue
+        file.truncate(filler.stat().st_size - spare)
     return filler
 
 
@@ -83,6 +84,15 @@ def scenario(report: Report, server: Server, directory: Path) -> None:
             time.sleep(0.1)
         case.note = f"after {time.monotonic() - begun:.1f} s"
         nothing_lost()
+    with report.check("SQLite: disk full in the middle of a write, over and over") as case:
+        room = [0, 4096, 8192, 12288, 16384, 32768, 65536, 131072, 262144]
+        for spare in room:
+            filler = fill(directory, spare)
+            refused(server)
+            filler.unlink()
+            passports.append(issue(operator))
+            nothing_lost()
+        case.note = f"{len(room)} times, with {room[0]} to {room[-1]} bytes left"
     with report.check("SQLite: killed and restarted with a full disk, then with space"):
         filler = fill(directory)
         refused(server)

@@ -79,6 +79,9 @@ def run(report: Report, server: Server, database: str) -> None:
                 for operation in ("identity.issue", "identity.revoke"):
                     with report.check(f"{database}: {name} of {operation}"):
                         fault(run, name, operation)
+        with report.check(f"{database}: told to stop under load, what was begun is answered"):
+            for _ in range(5):
+                run.orderly_end()
         with report.check(f"{database}: a second process is refused") as case:
             begun = time.monotonic()
             said = second_process(server)

@@ -49,13 +49,15 @@ def cluster() -> Iterator[str]:
         if user is not None:
             shutil.chown(directory, user)
         place = directory / "cluster"
-        init = [found / "initdb", "-D", place, "-A", "trust", "-U", "aegis", "--no-sync", "-E", "UTF8", "--locale=C"]
+        init: list[str | Path] = [found / "initdb", "-D", place, "-A", "trust", "-U", "aegis"]
+        init += ["--no-sync", "-E", "UTF8", "--locale=C"]
         subprocess.run(init, check=True, capture_output=True, user=user, cwd=directory)
-        command = [found / "postgres", "-D", place, "-p", str(port), "-k", directory, *OPTIONS.split()]
+        command: list[str | Path] = [found / "postgres", "-D", place, "-p", str(port), "-k", directory]
+        command += OPTIONS.split()
         with (directory / "log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log, user=user, cwd=directory)
         try:
-            ready = [found / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+            ready: list[str | Path] = [found / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
             deadline = time.monotonic() + 30
             while subprocess.run(ready, check=False).returncode != 0:
                 demand(process.poll() is None, f"PostgreSQL ended: {(directory / 'log').read_text()}")

@@ -29,7 +29,8 @@ def shorten(value: object, most: int = 400) -> str:
 
 def broken(fault: Exception) -> str:
     """A check that could not even compare: what was raised, and the way there."""
-    way = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(fault.__traceback__)[:0:-1])
+    frames = traceback.extract_tb(fault.__traceback__)[:0:-1]
+    way = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
     return f"{type(fault).__name__}: {shorten(str(fault))} at {way}"
 
 

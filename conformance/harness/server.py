@@ -59,7 +59,7 @@ class Server:
     def spawn(self, **settings: str) -> "subprocess.Popen[bytes]":
         """The process alone, not yet ready. What it prints is appended to `log`."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AEGIS")}
-        command = [self.aegis, "serve", "--listen", f"127.0.0.1:{self.port}", "--data", self.data]
+        command: list[str | Path] = [self.aegis, "serve", "--listen", f"127.0.0.1:{self.port}", "--data", self.data]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.data.parent,
@@ -168,6 +168,3 @@ def integrated(client: Client, path: str, patience: float = 5.0) -> bytes:
         demand(answer.status == 503 and time.monotonic() < deadline, f"GET {path}: {answer.status} {answer.raw!r}")
         time.sleep(0.05)
 
-
-def since(begun: float) -> str:
-    return f"{time.monotonic() - begun:.1f} s"

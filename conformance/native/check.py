@@ -105,7 +105,7 @@ def live(server: Server) -> tuple[Evidence, dict[str, Any]]:
     spaced = json.dumps(dict(reversed(good.items())), indent=2).encode()
     budget = good["staleness_budget_seconds"]
 
-    def case(name: str, passport: dict[str, Any] | bytes, verdict: str, at: str = now, by: str | None = "live") -> Judged:
+    def case(name: str, passport: Any, verdict: str, at: str = now, by: str | None = "live") -> Judged:
         return Judged(name, passport if isinstance(passport, bytes) else raw_of(passport), at, by, {verdict})
 
     cases = [
@@ -192,8 +192,10 @@ def known_answer(report: Report) -> Evidence:
 
 def flips(passport: bytes, now: str, bits: list[int], positions: list[int]) -> list[Judged]:
     """Every change of one byte by XOR with each of `bits`."""
-    changed = ((at, passport[:at] + bytes([passport[at] ^ bit]) + passport[at + 1 :]) for at in positions for bit in bits)
-    return [Judged(f"byte {at} changed", other, now, "live", TAMPERED) for at, other in changed]
+    return [
+        Judged(f"byte {at} changed", passport[:at] + bytes([passport[at] ^ bit]) + passport[at + 1 :], now, "live", TAMPERED)
+        for at in positions for bit in bits
+    ]
 
 
 # --- tools ------------------------------------------------------------------------------------------------------------
@@ -286,7 +288,8 @@ def run(report: Report, options: argparse.Namespace) -> None:
                     judge(tool, given, given.cases, directory, prefix)
                     case.note = f"{len(given.cases)} verdicts"
             chosen = every if tool.sample is None else chance.sample(every, tool.sample)
-            with report.check(f"{tool.name}: {'all' if tool.sample is None else 'sampled'} changes of one byte") as case:
+            extent = "every change" if tool.sample is None else "sampled changes"
+            with report.check(f"{tool.name}: {extent} of one byte") as case:
                 reasons = Counter(line.split()[0] for line in judge(tool, evidence, chosen, directory, prefix))
                 counts = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
                 case.note = f"{len(chosen)} refused: {counts}"

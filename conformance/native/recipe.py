@@ -128,7 +128,7 @@ def with_openssl(pem: str, message: bytes, signature: bytes) -> bool:
         files = {name: Path(directory, name) for name in ("key.pem", "canonical", "sig")}
         for file, content in zip(files.values(), (pem.encode(), message, signature)):
             file.write_bytes(content)
-        command = ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", files["key.pem"]]
+        command: list[str | Path] = ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", files["key.pem"]]
         command += ["-in", files["canonical"], "-sigfile", files["sig"]]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 

@@ -127,7 +127,8 @@ def run(report: Report, options: argparse.Namespace) -> None:
                 server.start()
                 mode = (server.data / "sandbox.json").stat().st_mode & 0o777
                 equal(oct(mode), oct(0o600), "mode of sandbox.json")
-                equal(set(server.credentials), {"baseUrl", "adminKey", "operator", "provider", "consumer"}, "sandbox.json")
+                members = {"baseUrl", "adminKey", "operator", "provider", "consumer"}
+                equal(set(server.credentials), members, "members of sandbox.json")
                 ids = [server.credentials[role]["id"] for role in ("operator", "provider")]
                 equal(ids, ["op_acme_corp", "prov_123"], "sample organizations")
             passport: dict[str, Any] = {}

@@ -82,7 +82,8 @@ def failures(output: str) -> list[str]:
             said = " ".join(what[1].split()) if what else shorten(case)
             answer = re.search(r"^\[(\d+)\]", case, re.M)
             status = answer[1] if answer else "?"
-            found.append(f"    {operation} → {status}: {shorten(said, 500)}: {shorten(call[0].strip() if call else '', 700)}")
+            shown = shorten(call[0].strip(), 700) if call else ""
+            found.append(f"    {operation} → {status}: {shorten(said, 500)}: {shown}")
     return found
 
 
@@ -97,7 +98,8 @@ def explore(server: Server, options: argparse.Namespace, key: str | None, *more:
         "AEGIS_RESET": "1" if reset else "0",
     }
     with scratch("schemathesis") as directory:
-        command: list[str | Path] = [HERE.parent / ".venv" / "bin" / "schemathesis", "run", f"{server.base}/openapi.json"]
+        program = HERE.parent / ".venv" / "bin" / "schemathesis"
+        command: list[str | Path] = [program, "run", f"{server.base}/openapi.json"]
         command += ["--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing", "--continue-on-failure"]
         command += ["--seed", str(options.seed), "--max-examples", str(examples), "--generation-database", "none"]
         command += ["--request-timeout", "20", "--workers", "2", "--no-color", "--output-sanitize", "false", *more]
@@ -107,7 +109,8 @@ def explore(server: Server, options: argparse.Namespace, key: str | None, *more:
         done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=directory, check=False)
     counted = re.search(r"(\d+) generated", done.stdout)
     operations = re.search(r"Tested: (\d+)", done.stdout)
-    demand(counted and operations, f"schemathesis ended with {done.returncode}: {done.stdout[-3000:]}{done.stderr[-2000:]}")
+    ended = f"schemathesis ended with {done.returncode}: {done.stdout[-3000:]}{done.stderr[-2000:]}"
+    demand(counted and operations, ended)
     assert counted is not None and operations is not None
     equal(server.process and server.process.poll(), None, "exit status of the server")
     if done.returncode != 0:
@@ -124,8 +127,8 @@ def run(report: Report, options: argparse.Namespace) -> None:
     for name in ("nobody", "operator", "admin"):
         with sandbox(options.aegis, f"openapi-{name}") as server, report.check(f"all operations, as {name}") as case:
             credentials = server.credentials
-            key = {"nobody": None, "operator": credentials["operator"]["apiKey"], "admin": credentials["adminKey"]}[name]
-            case.note = explore(server, options, key, "--exclude-path-regex", APART)
+            keys = {"operator": credentials["operator"]["apiKey"], "admin": credentials["adminKey"]}
+            case.note = explore(server, options, keys.get(name), "--exclude-path-regex", APART)
     for path in ("/sandbox/clock", "/sandbox/faults"):
         if path in document["paths"]:
             with sandbox(options.aegis, "openapi-sandbox") as server, report.check(f"{path} alone") as case:
