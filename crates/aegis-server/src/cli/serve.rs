@@ -1,12 +1,13 @@
 //! `aegis serve`: an instance until it is told to stop.
 
+use aegis_core::crypto::sign;
+
 use super::complaint::Complaint;
 use super::running::Running;
 use super::sandbox_files::Sandbox;
 use super::screen::say;
-use super::{Exit, ServeArgs, client, configuration};
+use super::{Exit, ServeArgs, client, configuration, screen};
 use crate::config::{Config, LogFormat};
-use aegis_core::crypto::sign;
 
 /// Runs until told to stop. `program` is how it was called.
 pub(super) fn run(arguments: &ServeArgs, program: &str) -> Result<Exit, Complaint> {
@@ -95,7 +96,10 @@ async fn told_to_stop() {
 fn start_telemetry(config: &Config) {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_new(&config.telemetry.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(screen::is_watched())
+        .with_writer(std::io::stderr);
     match config.telemetry.log_format {
         LogFormat::Json => builder.json().init(),
         LogFormat::Pretty => builder.init(),

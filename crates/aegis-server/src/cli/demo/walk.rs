@@ -66,7 +66,8 @@ impl Walk {
         let history = keys.history();
         tell("issuer", history.issuer.as_str());
         tell("operator", &format!("{}, who answers for its agents", self.operator));
-        tell("keys", &format!("version {}, {}", history.version, keys.digest()));
+        tell("keys", &format!("version {}, with the digest", history.version));
+        screen::say(&format!("   {}", keys.digest()));
         // `published` refuses keys whose own root did not sign them.
         self.expect("the issuer's keys are signed by their own root", true);
         Ok(keys)
@@ -219,7 +220,8 @@ impl Walk {
         body.push(b'}');
         screen::say(&format!("   $ printf '{{\"passport\":%s}}' \"$(cat {file})\" | \\"));
         let url = format!("{}/api/agent/verify", self.client.base());
-        screen::say(&format!("       curl {url} -H \"Content-Type: application/json\" -d @-"));
+        screen::say(&format!("       curl {url} \\"));
+        screen::say("       -H \"Content-Type: application/json\" -d @-");
         let answer = self.client.post("/api/agent/verify", &body)?.json()?;
         if in_full {
             for name in ["valid", "agent_id", "expires_at", "revoked", "verified_at", "reason_code"] {

@@ -61,6 +61,12 @@ impl Program {
         Program::finish(command.env("AEGIS_API_KEY", key).args(arguments))
     }
 
+    /// Runs with this variable in its environment.
+    pub(super) fn run_in(&self, variable: (&str, &str), arguments: &[&str]) -> Run {
+        let mut command = self.command(env!("CARGO_BIN_EXE_aegis"));
+        Program::finish(command.env(variable.0, variable.1).args(arguments))
+    }
+
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         let path = std::env::var_os("PATH").unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Pinning an issuer's keys and following them.
 
-use super::program::Sandbox;
+use super::program::{Program, Sandbox, free_port};
 
 /// Keys are taken by fingerprint only if it is theirs; a rotation is followed forward, never back.
 #[test]
@@ -67,4 +67,24 @@ fn compromised_keys() {
     let refused = program.run(&["verify", "passport.json", "--trust-root", "root.json"]);
     refused.ends_with(1);
     assert!(refused.out.contains("KEY_REVOKED"), "{refused:?}");
+}
+
+/// Over TLS a server is believed if this system trusts its certificate, and not otherwise.
+#[test]
+fn servers_over_tls() {
+    let (program, port) = (Program::new(), free_port());
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    program.write("cert.pem", &made.cert.pem());
+    program.write("key.pem", &made.signing_key.serialize_pem());
+    program.write("aegis.toml", "[tls]\ncert_file = \"cert.pem\"\nkey_file = \"key.pem\"\n");
+    let server = program.serve(port);
+    let url = format!("https://localhost:{port}");
+    let fetch = ["trust-root", "fetch", url.as_str(), "--accept-first"];
+    program.run_in(("SSL_CERT_FILE", "cert.pem"), &fetch).ends_with(0);
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    program.write("other.pem", &other.cert.pem());
+    let refused = program.run_in(("SSL_CERT_FILE", "other.pem"), &fetch);
+    refused.ends_with(4);
+    assert!(refused.err.contains("no answer from https://localhost"), "{refused:?}");
+    server.kill();
 }
