@@ -125,7 +125,9 @@ pub(super) fn load_edge(tx: &mut Tx<'_>, size: u64) -> Result<RightEdge, Fault> 
     })
     .map_err(|error| match error {
         aegis_tlog::edge::EdgeUnreadable::Source(fault) => fault,
-        other => Fault::Damaged { cause: Cause::text(other.to_string()) },
+        other @ (aegis_tlog::edge::EdgeUnreadable::Damaged(_) | aegis_tlog::edge::EdgeUnreadable::Size) => {
+            Fault::Damaged { cause: Cause::text(other.to_string()) }
+        }
     })
 }
 

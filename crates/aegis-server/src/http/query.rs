@@ -180,7 +180,23 @@ pub fn parameters_of<T: ToSchema>() -> Vec<Parameter> {
 /// A parameter is absent or has a value, never null; and its words belong to the parameter.
 fn without_null(schema: RefOr<Schema>) -> (RefOr<Schema>, Option<String>) {
     use utoipa::openapi::schema::{SchemaType, Type};
-    let RefOr::T(Schema::Object(mut object)) = schema else { return (schema, None) };
+    let mut object = match schema {
+        RefOr::T(Schema::Object(object)) => object,
+        RefOr::T(Schema::OneOf(mut choice)) => {
+            let description = choice.description.take();
+            let is_null = |item: &RefOr<Schema>| {
+                matches!(item, RefOr::T(Schema::Object(object)) if object.schema_type == SchemaType::Type(Type::Null))
+            };
+            choice.items.retain(|item| !is_null(item));
+            let only = choice.items.pop().filter(|_| choice.items.is_empty());
+            return (only.unwrap_or(RefOr::T(Schema::OneOf(choice))), description);
+        }
+        RefOr::Ref(mut reference) => {
+            let description = std::mem::take(&mut reference.description);
+            return (RefOr::Ref(reference), (!description.is_empty()).then_some(description));
+        }
+        other @ RefOr::T(_) => return (other, None),
+    };
     if let SchemaType::Array(kinds) = &mut object.schema_type {
         kinds.retain(|kind| *kind != Type::Null);
         if let [only] = kinds.as_slice() {

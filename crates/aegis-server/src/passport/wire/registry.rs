@@ -252,7 +252,9 @@ pub(crate) struct AgentsQuery {
     /// `active` or `revoked`.
     #[schema(pattern = "^(active|suspended|revoked)$")]
     pub(crate) status: Option<String>,
+    /// Agents with a passport of this risk.
     pub(crate) risk_classification: Option<super::RiskWord>,
+    /// Agents of this name.
     #[schema(min_length = 1, max_length = 64)]
     pub(crate) agent_name: Option<String>,
     /// Objects of a page; 50 by default.
@@ -291,6 +293,7 @@ crate::query_parameters!(RevocationsQuery);
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProofQuery {
+    /// The first checkpoint over the entry, or the newest.
     pub(crate) checkpoint: Option<ProofCheckpoint>,
 }
 crate::query_parameters!(ProofQuery);
