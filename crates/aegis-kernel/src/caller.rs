@@ -185,6 +185,7 @@ impl Caller {
 
 /// The right to run one operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each names one kind of party that is admitted besides")]
 pub struct Permission {
     /// The role the organization must have; `None`: any.
     pub role: Option<Role>,
@@ -240,12 +241,14 @@ impl Permission {
     }
 
     /// The same, or the admin.
+    #[must_use]
     pub const fn or_admin(mut self) -> Permission {
         self.admits_admin = true;
         self
     }
 
     /// The same, or an auditor.
+    #[must_use]
     pub const fn or_auditor(mut self) -> Permission {
         self.admits_auditor = true;
         self

@@ -182,11 +182,10 @@ pub fn authenticate(
     now: Timestamp,
 ) -> Result<Result<Caller, Rejection>, Fault> {
     let found = match presented {
-        Presented::ApiKey(text) => by_key(tx, realm, text, now)?,
         Presented::Bearer(text) if text.starts_with(TOKEN_PREFIX) => {
             sql::find_by_token(tx, Digest::of(&[text.as_bytes()]), now)?.ok_or(UNKNOWN_TOKEN)
         }
-        Presented::Bearer(text) => by_key(tx, realm, text, now)?,
+        Presented::ApiKey(text) | Presented::Bearer(text) => by_key(tx, realm, text, now)?,
     };
     let (key, scopes) = match found {
         Ok(found) => found,

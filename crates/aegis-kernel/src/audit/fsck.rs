@@ -187,7 +187,7 @@ impl<P: FnMut(u64, u64) + Send> Run<'_, P> {
                 .await?;
             let mut checkpoints = checkpoints.iter().filter(|checkpoint| from == 0 || checkpoint.size > from);
             let mut next = checkpoints.next();
-            let mut bundled = aegis_tlog::tile::entries(&bundles);
+            let mut in_tree = aegis_tlog::tile::entries(&bundles);
             if let Some(empty) = next.filter(|checkpoint| checkpoint.size == 0) {
                 self.check_checkpoint(empty, &tree)?;
                 next = checkpoints.next();
@@ -198,7 +198,7 @@ impl<P: FnMut(u64, u64) + Send> Run<'_, P> {
                 let missing = || FsckProblem::new(format!("entry {index}"), "is missing");
                 let entry = entry.ok_or_else(missing)?;
                 check_entry(entry)?;
-                if !matches!(bundled.next(), Some(Ok(bytes)) if bytes == entry.commitment) {
+                if !matches!(in_tree.next(), Some(Ok(bytes)) if bytes == entry.commitment) {
                     return Err(problem_of(entry, "is not the one in the signed tree").into());
                 }
                 tree.append(leaf_hash(&entry.commitment));
