@@ -121,7 +121,7 @@ class Campaign:
                 elif what < 0.92:
                     candidates = self.ledger.live()
                     if candidates:
-                        self.revoke(client, chance.choice(candidates[-50:]))
+                        self.revoke(client, chance.choice(candidates))
                 else:
                     self.create_key(client)
         except LOST:
@@ -134,7 +134,7 @@ class Campaign:
         agent.issue_unresolved = True
         answer = client.post("/api/agent/issue", {**ISSUE, "agent_id": agent_id}, Idempotency_Key=agent_id)
         if answer.status == 201:
-            agent.passport = answer.json
+            self.ledger.acknowledged(agent, answer.json)
         else:
             self.ledger.unexpected(f"issue: {answer.status} {answer.raw!r}")
         agent.issue_unresolved = False

@@ -24,6 +24,7 @@ from harness.report import Report, demand, equal
 from harness.server import Server, scratch
 
 CYCLES = {"fast": 40, "usual": 200, "long": 2000}
+EPOCH = 250
 
 
 @contextlib.contextmanager
@@ -69,10 +70,17 @@ def first_starts(report: Report, options: argparse.Namespace, database: str) -> 
 
 
 def campaign(report: Report, options: argparse.Namespace, database: str) -> None:
-    cycles = options.cycles or CYCLES[options.extent]
+    """In epochs, each with a new database: an instance that only ever grows would be killed ever less often."""
+    left = options.cycles or CYCLES[options.extent]
+    for number in range(-(-left // EPOCH)):
+        epoch(report, options, database, min(left, EPOCH), f"{options.seed} {database} {number}")
+        left -= EPOCH
+
+
+def epoch(report: Report, options: argparse.Namespace, database: str, cycles: int, seed: str) -> None:
     with scratch("crash") as directory, databases(database) as url:
         server = Server(options.aegis, directory / "data", url)
-        run = Campaign(server, random.Random(f"{options.seed} {database}"))
+        run = Campaign(server, random.Random(seed))
         try:
             with report.check(f"{database}: killed {cycles} times") as case:
                 run.start()
@@ -85,7 +93,8 @@ def campaign(report: Report, options: argparse.Namespace, database: str) -> None
                     per_second = done / (time.monotonic() - begun)
                     agents = run.ledger.agents.values()
                     case.note = (
-                        f"{done} cycles, {per_second:.1f}/s, restart median {statistics.median(run.starts):.2f} s, "
+                        f"{done} cycles, {per_second:.1f}/s, restart median {statistics.median(run.starts):.2f} s "
+                        f"(of the last 20: {statistics.median(run.starts[-20:]):.2f} s), "
                         f"max {max(run.starts):.2f} s; {run.ledger.requests} requests, {len(agents)} agents, "
                         f"{sum(agent.revoked for agent in agents)} revoked, {len(run.ledger.secrets)} keys; "
                         f"unanswered: {run.resolved['happened']} happened, {run.resolved['did not happen']} did not; "

@@ -1,6 +1,7 @@
 """What the clients know for certain: every answer they got, and every request whose answer they did not get."""
 
 import threading
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ class Ledger:
     agents: dict[str, Agent] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
     keys_unresolved: int = 0
+    recent: deque[Agent] = field(default_factory=lambda: deque(maxlen=50))
     touched: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
     requests: int = 0
@@ -38,7 +40,12 @@ class Ledger:
         with self.lock:
             self.faults.append(what)
 
-    def live(self) -> list[Agent]:
-        """Agents that may be revoked next."""
+    def acknowledged(self, agent: Agent, passport: dict[str, Any]) -> None:
         with self.lock:
-            return [agent for agent in self.agents.values() if agent.passport and not agent.revoke_unresolved]
+            agent.passport = passport
+            self.recent.append(agent)
+
+    def live(self) -> list[Agent]:
+        """Agents that may be revoked next: some of this life, some of those before, some a second time."""
+        with self.lock:
+            return [agent for agent in self.recent if not agent.revoke_unresolved]
