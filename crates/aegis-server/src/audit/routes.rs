@@ -140,7 +140,7 @@ async fn get_checkpoint(
     tag = "Audit",
     params(("path" = String, Path, description = "Level and index, for example `0/x001/067` or `entries/000.p/5`; may contain slashes.",
         example = "0/000")),
-    responses((status = 200, description = "The bytes.", content_type = "application/octet-stream", body = inline(Vec<u8>),
+    responses((status = 200, description = "The bytes.", content_type = "application/octet-stream", body = inline(wire::Octets),
         headers(("Cache-Control" = String, description = "Full tiles are immutable; others may be replaced by wider ones."))))
 )]
 async fn get_tile(
@@ -225,8 +225,8 @@ async fn add_checkpoint(
 fn refusal(refused: WitnessRefused) -> Result<Response, Problem> {
     let text = format!("{refused}\n");
     match refused {
-        WitnessRefused::Malformed => Err(malformed("format", text)),
-        WitnessRefused::OldSizeTooLarge => Err(malformed("order", text)),
+        WitnessRefused::Malformed => Err(malformed("format", &text)),
+        WitnessRefused::OldSizeTooLarge => Err(malformed("order", &text)),
         WitnessRefused::UnknownOrigin => Err(Problem::not_found()),
         WitnessRefused::Conflict { size } => {
             let size = format!("{size}\n");
@@ -241,7 +241,7 @@ fn refusal(refused: WitnessRefused) -> Result<Response, Problem> {
     }
 }
 
-fn malformed(rule: &str, text: String) -> Problem {
+fn malformed(rule: &str, text: &str) -> Problem {
     Problem::validation(vec![Violation::new("", rule, text.trim_end())])
 }
 

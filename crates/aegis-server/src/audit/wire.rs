@@ -202,6 +202,12 @@ impl EntryList {
     }
 }
 
+/// The bytes of a tile or of a bundle of entries; a description only.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "a description only: the bytes are answered as they are")]
+pub struct Octets(String);
+
 /// Which leaf, in which tree.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -134,10 +134,12 @@ impl Operation for CreateOrganization {
     }
 }
 
-/// Is told when an operator is suspended or reinstated, inside the commit and before the answer: with the
-/// operator's id, and whether it is suspended now. Wired in `app.rs` to whoever keeps operators in memory.
+/// What is called: with the operator's id, and whether it is suspended now.
+pub type SuspensionCallback = dyn Fn(&str, bool) + Send + Sync;
+
+/// Is told when an operator is suspended or reinstated, inside the commit and before the answer. Wired in `app.rs` to whoever keeps operators in memory.
 #[derive(Clone)]
-pub struct SuspensionListener(pub Arc<dyn Fn(&str, bool) + Send + Sync>);
+pub struct SuspensionListener(pub Arc<SuspensionCallback>);
 
 /// Renames, suspends or reinstates an organization.
 pub struct UpdateOrganization {
