@@ -5,7 +5,6 @@ CREATE TABLE agent (
     operator_id TEXT NOT NULL,
     agent_name TEXT,
     status TEXT NOT NULL,
-    agent_pubkey TEXT,
     lineage_seq BIGINT NOT NULL,
     lineage_hash TEXT NOT NULL,
     revoked_at BIGINT,
@@ -17,7 +16,6 @@ CREATE TABLE agent (
 );
 CREATE INDEX agent_by_operator ON agent (operator_id, id);
 CREATE INDEX agent_by_name ON agent (operator_id, agent_name);
-CREATE INDEX agent_by_pubkey ON agent (agent_pubkey);
 
 CREATE TABLE passport (
     id TEXT NOT NULL PRIMARY KEY,

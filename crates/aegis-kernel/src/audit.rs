@@ -1,6 +1,6 @@
 //! The tamper-evident log: what an operation did is one entry, written in its own transaction.
 //!
-//! Three steps, kept apart: [`append`] commits the entry with its operation, [`sequence`] gives waiting
+//! Three steps, kept apart: `append` commits the entry with its operation, [`sequence`] gives waiting
 //! entries their places and signs a checkpoint, and whoever reads gets tiles, proofs and openings.
 
 mod append;

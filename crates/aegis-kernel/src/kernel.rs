@@ -357,7 +357,7 @@ impl Kernel {
         call: &Arc<Call>,
         operation: &Arc<O>,
     ) -> Result<Ended<O::Refused>, Fault> {
-        let lane = self.lane(call, operation.as_ref());
+        let lane = Self::lane(call, operation.as_ref());
         let (attempting, committing) = (self.clone(), self.clone());
         let (call, operation) = (Arc::clone(call), Arc::clone(operation));
         self.parts
@@ -370,7 +370,7 @@ impl Kernel {
             .await
     }
 
-    fn lane<O: Operation>(&self, call: &Call, operation: &O) -> Lane {
+    fn lane<O: Operation>(call: &Call, operation: &O) -> Lane {
         let lane = operation.lane(&call.caller);
         match &call.intent {
             None => lane,

@@ -164,13 +164,22 @@ impl Keyring {
             what: "find the active signing key",
             cause: Cause::text(format!("no active key of purpose {purpose}")),
         })?;
-        let known =
-            self.unsealed.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(&row.id).cloned();
+        self.open(tx, row.id)
+    }
+
+    /// The key called `key_id`, ready to sign.
+    ///
+    /// # Errors
+    /// As [`Keyring::signer`].
+    pub fn open(&self, tx: &mut Tx<'_>, key_id: String) -> Result<Signer, Fault> {
+        let unsealed = self.unsealed.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let known = unsealed.get(&key_id).cloned();
+        drop(unsealed);
         let key = match known {
             Some(key) => key,
-            None => self.unseal(tx, &row.id)?,
+            None => self.unseal(tx, &key_id)?,
         };
-        Ok(Signer { key_id: row.id, key })
+        Ok(Signer { key_id, key })
     }
 
     fn unseal(&self, tx: &mut Tx<'_>, id: &str) -> Result<Arc<SigningKey>, Fault> {

@@ -1,6 +1,7 @@
 //! Wiring: the only place that constructs long-lived things.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aegis_core::api_key::KeyRealm;
 use aegis_core::crypto::aead::SealingKey;
@@ -25,7 +26,8 @@ use tokio::task::JoinHandle;
 use crate::account::SuspensionListener;
 pub use crate::config::Mode;
 use crate::http::counts::RequestCounts;
-use crate::passport::Registry;
+use crate::passport::jobs::KeyUpkeep;
+use crate::passport::{Registry, Settings};
 
 /// Which API keys are good in a mode.
 const fn realm(mode: Mode) -> KeyRealm {
@@ -53,8 +55,10 @@ pub struct Wiring {
     pub clock: Clock,
     /// Where randomness comes from.
     pub entropy: EntropySource,
-    /// Issuances an operator key may make in an hour, unless its operator has a limit of its own.
-    pub issue_per_hour: u32,
+    /// What the configuration says about passports.
+    pub identity: Settings,
+    /// How long entries of the log wait when no hint comes.
+    pub sequencer_interval: Duration,
 }
 
 /// Everything a route needs. Cheap to clone.
@@ -70,6 +74,7 @@ pub struct App {
     pub witnessing: Arc<Witnessing>,
     /// What was asked and answered.
     pub requests: Arc<RequestCounts>,
+    sequencer_interval: Duration,
     /// The public origin.
     pub origin: Arc<str>,
     /// Sandbox or production.
@@ -137,16 +142,30 @@ impl App {
             },
             last_entry_at,
         );
-        let passports = Registry::open(&kernel, &wiring.origin, wiring.issue_per_hour).await?;
+        let passports = Registry::open(&kernel, &wiring.origin, wiring.identity).await?;
         let witnessing = Arc::new(Witnessing::new(witness_name(&wiring.origin), Vec::new()));
         let housekeeping = Arc::new(Housekeeping::new(kernel.clone()));
         let (origin, mode) = (wiring.origin.into(), wiring.mode);
-        Ok(App { kernel, passports, requests: Arc::default(), housekeeping, witnessing, origin, mode })
+        let sequencer_interval = wiring.sequencer_interval;
+        Ok(App {
+            kernel,
+            passports,
+            requests: Arc::default(),
+            housekeeping,
+            sequencer_interval,
+            witnessing,
+            origin,
+            mode,
+        })
     }
 
     /// The jobs of this instance.
     pub fn jobs(&self) -> Vec<Arc<dyn Job>> {
-        vec![Arc::new(Sequencer(self.kernel.clone())), Arc::<Housekeeping>::clone(&self.housekeeping)]
+        vec![
+            Arc::new(Sequencer { kernel: self.kernel.clone(), interval: self.sequencer_interval }),
+            Arc::<Housekeeping>::clone(&self.housekeeping),
+            Arc::new(KeyUpkeep::new(self.kernel.clone(), Arc::clone(&self.passports))),
+        ]
     }
 
     /// Starts all jobs; they end when `stop` turns true.

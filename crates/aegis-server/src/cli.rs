@@ -1,7 +1,7 @@
 //! The command line: what people type, and what they read back.
 //!
-//! One file for each group of commands. Those that touch stored data take a [`Place`]; those that ask a
-//! server go through [`client`]. Only [`screen`] writes to the terminal.
+//! One file for each group of commands. Those that touch stored data take a `Place`; those that ask a
+//! server go through `client`. Only `screen` writes to the terminal.
 
 mod check_config;
 mod client;

@@ -61,8 +61,6 @@ pub struct Config {
     pub tls: Tls,
     /// Where rows are kept.
     pub database: Database,
-    /// Where sealed files are kept.
-    pub blobs: Blobs,
     /// The key that wraps other keys.
     pub keys: Keys,
     /// Passports.
@@ -129,13 +127,6 @@ pub struct Database {
     pub connections: usize,
 }
 
-/// `[blobs]`
-#[derive(Debug, Clone, Deserialize)]
-pub struct Blobs {
-    #[serde(deserialize_with = "fields::optional")]
-    directory: Option<PathBuf>,
-}
-
 /// `[keys]`
 #[derive(Debug, Clone, Deserialize)]
 pub struct Keys {
@@ -157,16 +148,6 @@ pub enum RiskClass {
     Critical,
 }
 
-/// What a node that cannot know the present status answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum WhenStale {
-    /// Invalid.
-    Refuse,
-    /// Valid within the passport's own staleness budget.
-    Budget,
-}
-
 /// `[identity]`
 #[derive(Debug, Clone, Deserialize)]
 pub struct Identity {
@@ -179,8 +160,6 @@ pub struct Identity {
     pub require_agent_pubkey_from: Option<RiskClass>,
     /// Days after which the passport signing key is rotated.
     pub key_rotation_days: u32,
-    /// What is answered while the status is not known to be fresh.
-    pub when_stale: WhenStale,
     /// Seconds for which a signed revocation list is good.
     pub status_lifetime_secs: u32,
 }
@@ -244,11 +223,6 @@ impl Config {
     pub fn database_url(&self) -> String {
         let derived = || format!("sqlite:{}", self.data.join("aegis.db").display());
         self.database.url.clone().unwrap_or_else(derived)
-    }
-
-    /// Where sealed files are kept.
-    pub fn blobs_directory(&self) -> PathBuf {
-        self.blobs.directory.clone().unwrap_or_else(|| self.data.join("blobs"))
     }
 
     /// The file of the key-encryption key.

@@ -5,6 +5,7 @@
 
 mod counts;
 mod facts;
+pub(crate) mod jobs;
 mod key_history;
 mod list;
 mod load;
@@ -13,10 +14,12 @@ mod problems;
 mod queries;
 mod registry;
 pub(crate) mod routes;
+mod settings;
 mod sql;
 pub(crate) mod wire;
 
 pub use registry::Registry;
+pub use settings::Settings;
 
 /// The window of issuances per API key.
 const ISSUE_WINDOW: &str = "issue";

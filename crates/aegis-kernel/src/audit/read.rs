@@ -7,8 +7,8 @@ use aegis_core::time::Timestamp;
 use aegis_store::{Cause, Fault, Tx};
 use aegis_tlog::leaf::{Commitment, Opening};
 use aegis_tlog::node::Unreadable;
-use aegis_tlog::proof::{ConsistencyProof, InclusionProof};
 use aegis_tlog::note::SignedNote;
+use aegis_tlog::proof::{ConsistencyProof, InclusionProof};
 use aegis_tlog::tile::{Resource, Tile};
 use aegis_tlog::tlogproof::TlogProof;
 
@@ -185,7 +185,10 @@ pub fn prove_consistency(tx: &mut Tx<'_>, from: u64, to: u64) -> Result<Option<C
 ///
 /// # Errors
 /// Faults of the store.
-pub fn newest_checkpoint_before(tx: &mut Tx<'_>, instant: Timestamp) -> Result<Option<SignedCheckpoint>, Fault> {
+pub fn newest_checkpoint_before(
+    tx: &mut Tx<'_>,
+    instant: Timestamp,
+) -> Result<Option<SignedCheckpoint>, Fault> {
     sql::newest_checkpoint_before(tx, instant)
 }
 

@@ -20,11 +20,13 @@ use crate::kernel::Kernel;
 /// Entries given a place in one transaction: bounds how long writers wait behind it.
 const BATCH_MAX: u32 = 2_048;
 
-/// How long entries wait when no hint comes.
-const INTERVAL: Duration = Duration::from_millis(200);
-
 /// The job that integrates waiting entries.
-pub struct Sequencer(pub Kernel);
+pub struct Sequencer {
+    /// Whose log.
+    pub kernel: Kernel,
+    /// How long entries wait when no hint comes.
+    pub interval: Duration,
+}
 
 impl Job for Sequencer {
     fn name(&self) -> &'static str {
@@ -32,16 +34,16 @@ impl Job for Sequencer {
     }
 
     fn interval(&self) -> Duration {
-        INTERVAL
+        self.interval
     }
 
     fn hint(&self) -> &Notify {
-        self.0.parts().log.hint()
+        self.kernel.parts().log.hint()
     }
 
     fn tick(&self) -> Tick<'_> {
         Box::pin(async move {
-            let done = integrate(&self.0).await?;
+            let done = integrate(&self.kernel).await?;
             Ok(if done == 0 { Report::Idle } else { Report::Worked })
         })
     }

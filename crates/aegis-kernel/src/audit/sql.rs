@@ -185,11 +185,7 @@ pub(super) fn find_checkpoint(tx: &mut Tx<'_>, size: u64) -> Result<Option<Signe
 }
 
 /// The checkpoints of these sizes, both ends included, in order.
-pub(super) fn list_checkpoints(
-    tx: &mut Tx<'_>,
-    from: u64,
-    to: u64,
-) -> Result<Vec<SignedCheckpoint>, Fault> {
+pub(super) fn list_checkpoints(tx: &mut Tx<'_>, from: u64, to: u64) -> Result<Vec<SignedCheckpoint>, Fault> {
     const LIST: Sql = Sql::new(
         "SELECT size, root, note, signed_at FROM log_checkpoint WHERE size >= $1 AND size <= $2 ORDER BY size",
     );

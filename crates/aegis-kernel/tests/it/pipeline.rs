@@ -18,7 +18,7 @@ async fn named(
 ) -> Result<aegis_kernel::Answer, Failure<super::fixture::No>> {
     let working = kernel.clone();
     let deed = Deed { bucket: "named", ending: Ending::Done };
-    let answer = tokio::spawn({
+    let answer = aegis_kernel::tasks::spawn({
         let call = call(Some((key, body)));
         async move { working.execute(call, deed).await }
     });
@@ -98,11 +98,14 @@ pub(crate) async fn a_denial_leaves_an_entry(database: &TestDatabase) {
 pub(crate) async fn an_answer_names_entry_and_index(database: &TestDatabase) {
     let kernel = begin(database).await;
     let (stop, stopped) = watch::channel(false);
-    let sequencer = job::run(Arc::new(Sequencer(kernel.clone())), stopped);
+    let sequencer = job::run(
+        Arc::new(Sequencer { kernel: kernel.clone(), interval: std::time::Duration::from_millis(200) }),
+        stopped,
+    );
     let acting: Vec<_> = (0..10)
         .map(|_| {
             let kernel = kernel.clone();
-            tokio::spawn(async move { act(&kernel, "indexed", Ending::Done).await.unwrap() })
+            aegis_kernel::tasks::spawn(async move { act(&kernel, "indexed", Ending::Done).await.unwrap() })
         })
         .collect();
     let mut places = Vec::new();
@@ -143,7 +146,9 @@ pub(crate) async fn a_limit_in_rows_is_exact_under_concurrency(database: &TestDa
     let acting: Vec<_> = (0..64)
         .map(|_| {
             let kernel = kernel.clone();
-            tokio::spawn(async move { act(&kernel, "limited", Ending::Limited(10)).await.is_ok() })
+            aegis_kernel::tasks::spawn(
+                async move { act(&kernel, "limited", Ending::Limited(10)).await.is_ok() },
+            )
         })
         .collect();
     let mut admitted = 0;

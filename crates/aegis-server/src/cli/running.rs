@@ -8,6 +8,8 @@ use aegis_core::crypto::sign;
 use aegis_kernel::clock::Clock;
 use aegis_kernel::job;
 use aegis_kernel::os_entropy::EntropySource;
+use aegis_passport::risk::Risk;
+use aegis_passport::scope::{Scope, Scopes};
 use aegis_store::{Fault, Location, OpenMode};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -16,8 +18,9 @@ use tokio::task::JoinHandle;
 use super::complaint::Complaint;
 use super::sandbox_files;
 use crate::app::{App, Mode, Wiring};
-use crate::config::{Config, read_kek, read_secret};
+use crate::config::{Config, Identity, RiskClass, read_kek, read_secret};
 use crate::http::edge::Edge;
+use crate::passport::Settings;
 use crate::serve::Server;
 
 /// A listening instance with its jobs.
@@ -125,7 +128,29 @@ pub(crate) fn wiring(config: &Config) -> Result<Wiring, Complaint> {
         log_origin: config.log_origin(),
         clock,
         entropy,
-        issue_per_hour: config.identity.issue_per_hour,
+        identity: identity(&config.identity)?,
+        sequencer_interval: config.log.interval(),
+    })
+}
+
+/// The issuer's choices.
+fn identity(config: &Identity) -> Result<Settings, Complaint> {
+    let scopes = config.default_scopes.iter().map(|text| Scope::parse(text)).collect::<Option<Vec<_>>>();
+    let scopes_default = scopes.and_then(Scopes::from_any_order).ok_or_else(|| {
+        Complaint::usage(format!("identity.default_scopes: each scope must be {}, none twice", Scope::FORM))
+    })?;
+    let risk = |class| match class {
+        RiskClass::Minimal => Risk::Minimal,
+        RiskClass::Limited => Risk::Limited,
+        RiskClass::High => Risk::High,
+        RiskClass::Critical => Risk::Critical,
+    };
+    Ok(Settings {
+        issue_per_hour: config.issue_per_hour,
+        scopes_default,
+        agent_key_required_from: config.require_agent_pubkey_from.map(risk),
+        key_rotation_days: config.key_rotation_days,
+        status_lifetime_seconds: config.status_lifetime_secs,
     })
 }
 

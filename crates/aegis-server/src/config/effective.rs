@@ -34,7 +34,6 @@ fn derived(key: &str, config: &Config) -> Option<String> {
     match key {
         "http.public_origin" => Some(config.public_origin()),
         "database.url" => Some(config.database_url()),
-        "blobs.directory" => Some(config.blobs_directory().display().to_string()),
         "keys.kek_file" => Some(config.kek_file().display().to_string()),
         "log.origin" => Some(config.log_origin()),
         _ => None,

@@ -89,8 +89,8 @@ fn names_unknown_keys() {
 fn names_wrong_values() {
     let text = refused("[http]\nworkers = 'many'");
     assert!(text.starts_with("http.workers (DIR/aegis.toml): "), "{text}");
-    let text = refused("[identity]\nwhen_stale = 'maybe'");
-    assert!(text.contains("`refuse` or `budget`") && text.starts_with("identity.when_stale "), "{text}");
+    let text = refused("mode = 'maybe'");
+    assert!(text.contains("`sandbox` or `production`") && text.starts_with("mode "), "{text}");
     let text = load("", &[("AEGIS__HTTP__LISTEN", "everywhere")]).unwrap_err();
     assert!(text.starts_with("AEGIS__HTTP__LISTEN (environment): "), "{text}");
     let text = refused("[http]\ntrusted_proxies = ['10.0.0.0/99']");

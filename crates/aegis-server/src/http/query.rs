@@ -184,9 +184,7 @@ fn without_null(schema: RefOr<Schema>) -> (RefOr<Schema>, Option<String>) {
         RefOr::T(Schema::Object(object)) => object,
         RefOr::T(Schema::OneOf(mut choice)) => {
             let description = choice.description.take();
-            let is_null = |item: &RefOr<Schema>| {
-                matches!(item, RefOr::T(Schema::Object(object)) if object.schema_type == SchemaType::Type(Type::Null))
-            };
+            let is_null = |item: &RefOr<Schema>| matches!(item, RefOr::T(Schema::Object(object)) if object.schema_type == SchemaType::Type(Type::Null));
             choice.items.retain(|item| !is_null(item));
             let only = choice.items.pop().filter(|_| choice.items.is_empty());
             return (only.unwrap_or(RefOr::T(Schema::OneOf(choice))), description);

@@ -6,7 +6,7 @@ use aegis_core::limits::JSON_DEPTH_MAX;
 use aegis_core::moment::Moment;
 use aegis_core::time::Timestamp;
 use aegis_kernel::Kernel;
-use aegis_kernel::keyring::{KeyRow, KeyState, Keyring, Signer};
+use aegis_kernel::keyring::{KeyRow, KeyState, Keyring};
 use aegis_passport::ids::{Did, KeyId};
 use aegis_passport::key_history::{KeyHistory, RootSet, SignedKeyHistory, VALID_SECONDS};
 use aegis_passport::keys::{KeyBook, KeyRecord, KeyRevocation, Purpose, announce};
@@ -20,22 +20,28 @@ use super::sql;
 pub(crate) struct PublishedKeys {
     pub(crate) version: u64,
     pub(crate) digest: Digest,
+    pub(crate) expires_at: Timestamp,
     pub(crate) document: Vec<u8>,
     pub(crate) records: Vec<KeyRecord>,
 }
 
-/// Signs and stores the next version from the keys as they are in this transaction. `roots` sign: those of
-/// the version before and of this one.
+/// Signs and stores the next version from the keys as they are in this transaction. Every root that was ever
+/// in force and is not revoked signs it, so that a client can follow from any version it pinned.
 pub(super) fn publish(
     tx: &mut Tx<'_>,
     at: &Moment,
     kernel: &Kernel,
     issuer: &Did,
-    roots: &[Signer],
 ) -> Result<(KeyBook, PublishedKeys), Fault> {
     let version = sql::newest_key_history(tx)?.map_or(1, |(version, _)| version + 1);
     let rows = Keyring::list(tx)?;
     let history = history(issuer, version, at.now(), &rows, kernel.parts().log.origin())?;
+    let mut roots = Vec::new();
+    for row in rows.iter().filter(|row| row.purpose == Purpose::Root.as_str()) {
+        if matches!(row.state, KeyState::Active | KeyState::Retired) {
+            roots.push(kernel.parts().keyring.open(tx, row.id.clone())?);
+        }
+    }
     let keys: Vec<_> = roots.iter().map(|root| root.key.as_ref()).collect();
     let document = serde_json::to_string(&history.sign(&keys))
         .map_err(|error| Fault::Internal { what: "write the key history", cause: Cause::new(error) })?;
@@ -54,6 +60,7 @@ pub(super) fn published(document: &str) -> Result<(KeyBook, PublishedKeys), Faul
     let published = PublishedKeys {
         version: history.version,
         digest: signed.digest(),
+        expires_at: history.expires_at,
         document: document.as_bytes().to_vec(),
         records,
     };

@@ -17,10 +17,8 @@ use serde_json::{Map, Value};
 use super::registry::Registry;
 use super::sql;
 
-/// A list older than this is signed anew.
+/// A list older than this is signed anew, or earlier if it is good for less than twice as long.
 const RESIGN_SECONDS: i64 = 15;
-/// How long a list may be relied on.
-const VALID_SECONDS: i64 = 30;
 /// A delta never tells more events than this.
 pub(super) const DELTA_EVENTS_MAX: u64 = 1_000_000;
 /// Nor older ones.
@@ -55,7 +53,7 @@ pub(super) async fn current(kernel: &Kernel, registry: &Arc<Registry>) -> Result
     let now = kernel.now().whole_second();
     if let Some(list) = registry.list().as_ref()
         && list.sequence == registry.sequence()
-        && now.seconds_since(list.as_of) < RESIGN_SECONDS
+        && now.seconds_since(list.as_of) < RESIGN_SECONDS.min(lifetime(registry) / 2)
     {
         return Ok(list.clone());
     }
@@ -113,18 +111,23 @@ pub(super) async fn delta(
 fn head(tx: &mut Tx<'_>, registry: &Registry, now: Timestamp) -> Result<StatusHead, Fault> {
     Ok(StatusHead {
         as_of: now,
-        next_update: now.plus_seconds(VALID_SECONDS),
+        next_update: now.plus_seconds(lifetime(registry)),
         sequence: sql::newest_sequence(tx)?,
         keys_version: registry.published().version,
     })
 }
 
-fn listed(tx: &mut Tx<'_>, as_of: Timestamp) -> Result<Vec<ListedPassport>, Fault> {
-    let rows = sql::list_revoked(tx, as_of.plus_seconds(-EXPIRED_KEPT_SECONDS), 0, u32::MAX)?;
-    Ok(rows.into_iter().map(entry).collect())
+/// How long a list may be relied on.
+fn lifetime(registry: &Registry) -> i64 {
+    i64::from(registry.settings().status_lifetime_seconds)
 }
 
-fn entry(row: sql::RevokedRow) -> ListedPassport {
+fn listed(tx: &mut Tx<'_>, as_of: Timestamp) -> Result<Vec<ListedPassport>, Fault> {
+    let rows = sql::list_revoked(tx, as_of.plus_seconds(-EXPIRED_KEPT_SECONDS), 0, u32::MAX)?;
+    Ok(rows.iter().map(entry).collect())
+}
+
+fn entry(row: &sql::RevokedRow) -> ListedPassport {
     ListedPassport {
         agent_id: row.agent,
         passport_id: row.passport,
@@ -146,7 +149,7 @@ fn change(tx: &mut Tx<'_>, event: &sql::StatusEventRow) -> Result<(StatusChange,
     let row = sql::find_revoked(tx, event.passport)?
         .ok_or_else(|| damaged("a status event names a passport that is not revoked"))?;
     // A later change of the same passport has a later number; this event keeps its own.
-    Ok((change, ListedPassport { sequence: event.sequence, ..entry(row) }))
+    Ok((change, ListedPassport { sequence: event.sequence, ..entry(&row) }))
 }
 
 fn signed(

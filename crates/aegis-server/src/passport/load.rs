@@ -13,6 +13,7 @@ use super::key_history::published;
 use super::ops::Bootstrap;
 use super::ops::known;
 use super::registry::{Loaded, ParentDocument, Registry};
+use super::settings::Settings;
 use super::sql::{self, PassportRow};
 
 /// Passports read in one query while loading.
@@ -23,7 +24,7 @@ impl Registry {
     ///
     /// # Errors
     /// Faults of the store; stored data that cannot be read.
-    pub async fn open(kernel: &Kernel, origin: &str, issue_per_hour: u32) -> Result<Arc<Registry>, Fault> {
+    pub async fn open(kernel: &Kernel, origin: &str, settings: Settings) -> Result<Arc<Registry>, Fault> {
         let origin = origin.trim_end_matches('/').to_owned();
         let issuer = Did::from_origin(&origin).ok_or_else(|| Fault::Internal {
             what: "derive the issuer from http.public_origin",
@@ -34,7 +35,7 @@ impl Registry {
         let loaded = kernel
             .parts()
             .store
-            .read(move |tx| load(tx, issuer.clone(), loading.clone(), issue_per_hour))
+            .read(move |tx| load(tx, issuer.clone(), loading.clone(), settings.clone()))
             .await?;
         let registry = Arc::new(Registry::new(loaded));
         let observing = Arc::clone(&registry);
@@ -67,7 +68,7 @@ async fn bootstrap(kernel: &Kernel, issuer: &Did, origin: &str) -> Result<(), Fa
     }
 }
 
-fn load(tx: &mut Tx<'_>, issuer: Did, origin: String, issue_per_hour: u32) -> Result<Loaded, Fault> {
+fn load(tx: &mut Tx<'_>, issuer: Did, origin: String, settings: Settings) -> Result<Loaded, Fault> {
     let damaged = |what: &str| Fault::Damaged { cause: Cause::text(what) };
     let (_, document) = sql::newest_key_history(tx)?.ok_or_else(|| damaged("there is no key history"))?;
     let (keys, published) = published(&document)?;
@@ -91,7 +92,7 @@ fn load(tx: &mut Tx<'_>, issuer: Did, origin: String, issue_per_hour: u32) -> Re
     Ok(Loaded {
         issuer,
         origin,
-        issue_per_hour,
+        settings,
         keys,
         published,
         shelf: PackShelf::new(packs),

@@ -8,7 +8,7 @@ mod revoke;
 
 pub(crate) use issue::IssuePassport;
 pub(super) use issue::known;
-pub(crate) use keys::{RevokeKey, RotateKey};
+pub(crate) use keys::{ResignKeys, RevokeKey, RotateKey};
 pub(crate) use limits::SetLimits;
 pub(crate) use open::Bootstrap;
 pub(crate) use revoke::Revoke;

@@ -29,6 +29,7 @@ use quick_cache::sync::Cache;
 use super::counts::VerifyCounts;
 use super::key_history::PublishedKeys;
 use super::list::SignedList;
+use super::settings::Settings;
 
 /// Proven signatures remembered (identity.md §17).
 const PROVEN_MAX: usize = 131_072;
@@ -53,7 +54,7 @@ pub(crate) struct ParentDocument {
 pub struct Registry {
     issuer: Did,
     origin: String,
-    issue_per_hour: u32,
+    settings: Settings,
     keys: ArcSwap<KeyBook>,
     published: ArcSwap<PublishedKeys>,
     shelf: ArcSwap<PackShelf>,
@@ -73,7 +74,7 @@ pub struct Registry {
 pub(crate) struct Loaded {
     pub(crate) issuer: Did,
     pub(crate) origin: String,
-    pub(crate) issue_per_hour: u32,
+    pub(crate) settings: Settings,
     pub(crate) keys: KeyBook,
     pub(crate) published: PublishedKeys,
     pub(crate) shelf: PackShelf,
@@ -86,7 +87,7 @@ impl Registry {
         Registry {
             issuer: loaded.issuer,
             origin: loaded.origin,
-            issue_per_hour: loaded.issue_per_hour,
+            settings: loaded.settings,
             keys: ArcSwap::from_pointee(loaded.keys),
             published: ArcSwap::from_pointee(loaded.published),
             shelf: ArcSwap::from_pointee(loaded.shelf),
@@ -118,9 +119,9 @@ impl Registry {
         &self.origin
     }
 
-    /// Issuances an operator key may make in an hour by default.
-    pub fn issue_per_hour(&self) -> u32 {
-        self.issue_per_hour
+    /// The issuer's own choices.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Verifies a document: reads, proves and judges it.
@@ -291,10 +292,6 @@ impl Registry {
     pub(crate) fn set_keys(&self, keys: KeyBook, published: PublishedKeys) {
         self.keys.store(Arc::new(keys));
         self.published.store(Arc::new(published));
-    }
-
-    pub(crate) fn keys(&self) -> Arc<KeyBook> {
-        self.keys.load_full()
     }
 
     pub(crate) fn published(&self) -> Arc<PublishedKeys> {

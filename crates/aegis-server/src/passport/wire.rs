@@ -1,4 +1,4 @@
-//! The JSON of the Identity endpoints: snake_case, whole seconds, unknown fields refused.
+//! The JSON of the Identity endpoints: `snake_case`, whole seconds, unknown fields refused.
 
 use aegis_core::crypto::digest::Digest;
 use aegis_core::id::AgentId;
@@ -79,7 +79,7 @@ pub(crate) struct IssueRequest {
     #[schema(pattern = "^[A-Z]{2}(-[A-Z0-9]{1,3})?$", example = "EU")]
     jurisdiction: String,
     risk_classification: RiskWord,
-    /// Policy packs joined by +, each a name, optionally @ and a version: eu_ai_act+gdpr@1.0.0.
+    /// Policy packs joined by +, each a name, optionally @ and a version: `eu_ai_act+gdpr@1.0.0`.
     #[schema(
         min_length = 1,
         max_length = 512,
@@ -109,7 +109,7 @@ pub(crate) struct IssueRequest {
     #[schema(nullable = false, minimum = 1, maximum = 86400, example = 300)]
     staleness_budget_seconds: Option<u32>,
     /// Life in seconds, instead of `expires_at`; a year by default (critical: 90 days).
-    #[schema(nullable = false, minimum = 60, maximum = 31622400, example = 31536000)]
+    #[schema(nullable = false, minimum = 60, maximum = 31_622_400, example = 31_536_000)]
     ttl_seconds: Option<u32>,
     /// End of life, instead of `ttl_seconds`: RFC 3339, cut to whole seconds.
     #[schema(nullable = false, format = DateTime, max_length = 40, example = "2027-05-08T22:00:00Z")]
@@ -152,8 +152,15 @@ impl Reading {
         value
     }
 
-    fn read_optional<T>(&mut self, pointer: &str, form: &str, value: Option<Option<T>>) -> Option<T> {
-        value.and_then(|value| self.read(pointer, form, value))
+    /// The same for text that may be absent.
+    fn read_text<T>(
+        &mut self,
+        pointer: &str,
+        form: &str,
+        text: Option<&str>,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        text.and_then(|text| self.read(pointer, form, parse(text)))
     }
 }
 
@@ -171,15 +178,27 @@ impl IssueRequest {
         let jurisdiction =
             reading.read("/jurisdiction", Jurisdiction::FORM, Jurisdiction::parse(&self.jurisdiction));
         let policy_bundle = reading.read("/policy_bundle", Bundle::FORM, Bundle::parse(&self.policy_bundle));
-        let agent_name = self.agent_name.as_deref().map(AgentName::parse);
-        let agent_name = reading.read_optional("/agent_name", "1-64 printable ASCII characters", agent_name);
+        let agent_name = reading.read_text(
+            "/agent_name",
+            "1-64 printable ASCII characters",
+            self.agent_name.as_deref(),
+            AgentName::parse,
+        );
         let scopes = reading.scopes(self.scopes);
         let life = reading.life(self.ttl_seconds, self.expires_at.as_deref());
-        let agent = self.agent_id.as_deref().map(AgentId::parse);
-        let agent = reading.read_optional("/agent_id", "agent_ and a UUID of version 4 or 7", agent);
-        let parent = self.parent_passport_id.as_deref().map(PassportId::parse);
-        let parent = reading.read_optional("/parent_passport_id", "pp_ and a UUID of version 7", parent);
-        let attestation = reading.attestation(self.capability_attestation);
+        let agent = reading.read_text(
+            "/agent_id",
+            "agent_ and a UUID of version 4 or 7",
+            self.agent_id.as_deref(),
+            AgentId::parse,
+        );
+        let parent = reading.read_text(
+            "/parent_passport_id",
+            "pp_ and a UUID of version 7",
+            self.parent_passport_id.as_deref(),
+            PassportId::parse,
+        );
+        let attestation = reading.attestation(&self.capability_attestation);
         let parts = operator_id.zip(jurisdiction).zip(policy_bundle.zip(attestation));
         match parts {
             Some(((operator_id, jurisdiction), (policy_bundle, attestation))) if reading.0.is_empty() => {
@@ -232,19 +251,31 @@ impl Reading {
         }
     }
 
-    fn attestation(&mut self, request: AttestationRequest) -> Option<AttestationClaim> {
+    fn attestation(&mut self, request: &AttestationRequest) -> Option<AttestationClaim> {
         const AT: &str = "/capability_attestation";
         let printable = "printable ASCII characters";
         let model = self.read(&format!("{AT}/model"), printable, Printable::parse(&request.model));
         let signature = Printable::parse(&request.provider_signature);
         let provider_signature = self.read(&format!("{AT}/provider_signature"), printable, signature);
-        let provider = request.provider.as_deref().map(Printable::parse);
-        let provider = self.read_optional(&format!("{AT}/provider"), printable, provider);
+        let provider = self.read_text(
+            &format!("{AT}/provider"),
+            printable,
+            request.provider.as_deref(),
+            Printable::parse,
+        );
         let digest = "sha256: and 64 lower-case hexadecimal digits";
-        let model_digest = request.model_digest.as_deref().map(Digest::parse);
-        let model_digest = self.read_optional(&format!("{AT}/model_digest"), digest, model_digest);
-        let tools_digest = request.tools_digest.as_deref().map(Digest::parse);
-        let tools_digest = self.read_optional(&format!("{AT}/tools_digest"), digest, tools_digest);
+        let model_digest = self.read_text(
+            &format!("{AT}/model_digest"),
+            digest,
+            request.model_digest.as_deref(),
+            Digest::parse,
+        );
+        let tools_digest = self.read_text(
+            &format!("{AT}/tools_digest"),
+            digest,
+            request.tools_digest.as_deref(),
+            Digest::parse,
+        );
         Some(AttestationClaim {
             model: model?,
             provider_signature: provider_signature?,
@@ -322,12 +353,20 @@ impl RevokeRequest {
     /// Reads the target. An id of another form names nothing, which the operation finds out.
     pub(crate) fn target(&self) -> Result<Target, Problem> {
         let mut reading = Reading::default();
-        let agent = self.agent_id.as_deref().map(AgentId::parse);
-        let agent = reading.read_optional("/agent_id", "agent_ and a UUID", agent);
-        let passport = self.passport_id.as_deref().map(PassportId::parse);
-        let passport = reading.read_optional("/passport_id", "pp_ and a UUID", passport);
-        let instant = self.effective_from.as_deref().map(Timestamp::parse_rfc3339);
-        let effective_from = reading.read_optional("/effective_from", "an RFC 3339 time", instant);
+        let agent =
+            reading.read_text("/agent_id", "agent_ and a UUID", self.agent_id.as_deref(), AgentId::parse);
+        let passport = reading.read_text(
+            "/passport_id",
+            "pp_ and a UUID",
+            self.passport_id.as_deref(),
+            PassportId::parse,
+        );
+        let effective_from = reading.read_text(
+            "/effective_from",
+            "an RFC 3339 time",
+            self.effective_from.as_deref(),
+            Timestamp::parse_rfc3339,
+        );
         if self.agent_id.is_none() && self.passport_id.is_none() {
             let message = "Name an `agent_id` or a `passport_id`.";
             reading.0.push(Violation::new("/agent_id", "required", message));

@@ -203,7 +203,7 @@ async fn proofs_are_refused_exactly(server: TestServer) {
         "inclusion?index=0&size=0".to_owned(),
         format!("inclusion?leaf_hash={zeros}"),
         format!("consistency?from=0&to={}", size + 1),
-        format!("consistency?from={}&to=9223372036854775807", size),
+        format!("consistency?from={size}&to=9223372036854775807"),
     ] {
         server.get(&format!("/log/proof/{path}"), None).await.refused(404, "NOT_FOUND");
     }

@@ -83,7 +83,8 @@ async fn no_operation_without_its_scope(server: TestServer) {
             continue;
         }
         let path = with_unknown_ids(&operation.path);
-        let reply = server.call(operation.method.clone(), &path, Some(key), operation.body.as_ref(), &[]).await;
+        let reply =
+            server.call(operation.method.clone(), &path, Some(key), operation.body.as_ref(), &[]).await;
         assert_eq!(
             (reply.status.as_u16(), reply.code().as_str()),
             (403, "INSUFFICIENT_SCOPE"),
@@ -109,7 +110,9 @@ async fn foreign_ids_answer_like_unknown_ones(server: TestServer) {
     ];
     let other = server.another_operator("op_other").await;
     let mut compared = 0;
-    for operation in operations(&server).iter().filter(|operation| operation.secured && operation.path.contains('{')) {
+    for operation in
+        operations(&server).iter().filter(|operation| operation.secured && operation.path.contains('{'))
+    {
         let mut path = operation.path.clone();
         for (name, id) in &own {
             path = path.replace(name, id.as_str().unwrap_or("missing"));

@@ -22,15 +22,15 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 /// Each test starts at this instant: 2026-05-08T22:00:00Z.
-pub const START: i64 = 1_778_277_600;
+pub(crate) const START: i64 = 1_778_277_600;
 
 /// A running instance with its sample organizations.
-pub struct TestServer {
+pub(crate) struct TestServer {
     database: TestDatabase,
-    pub app: App,
-    pub edge: Edge,
-    pub document: Document,
-    pub keys: Arc<SandboxCredentials>,
+    pub(crate) app: App,
+    pub(crate) edge: Edge,
+    pub(crate) document: Document,
+    pub(crate) keys: Arc<SandboxCredentials>,
     stop: Stop,
 }
 
@@ -45,38 +45,38 @@ impl Drop for Stop {
 
 /// One answer.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub bytes: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Reply {
     /// The body as JSON; null when there is none.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or(Value::Null)
     }
 
     /// The problem code of a refusal.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 
     /// A header as text.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     /// The body, after checking the status.
     #[track_caller]
-    pub fn expect(self, status: u16) -> Value {
+    pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.bytes));
         self.json()
     }
 
     /// Checks status and code of a refusal, and that it is a whole problem.
     #[track_caller]
-    pub fn refused(self, status: u16, code: &str) -> Value {
+    pub(crate) fn refused(self, status: u16, code: &str) -> Value {
         let body = self.json();
         assert_eq!((self.status.as_u16(), body["code"].as_str()), (status, Some(code)), "{body}");
         assert_eq!(self.header("content-type"), Some("application/problem+json"));
@@ -96,14 +96,15 @@ async fn open(database: &TestDatabase, now: Timestamp, seed: u8) -> App {
         log_origin: "localhost:8080/log".to_owned(),
         clock: Clock::manual(now),
         entropy: EntropySource::from_seed([seed; 32]),
-        issue_per_hour: 10,
+        identity: aegis_server::passport::Settings::default(),
+        sequencer_interval: std::time::Duration::from_millis(200),
     };
     App::open(wiring).await.expect("the instance opens")
 }
 
 impl TestServer {
     /// A new instance on `database`.
-    pub async fn start(database: TestDatabase) -> TestServer {
+    pub(crate) async fn start(database: TestDatabase) -> TestServer {
         let app = open(&database, Timestamp::from_seconds(START), 1).await;
         let keys = seed_sandbox(&app.kernel).await.expect("seeded").expect("a new database");
         TestServer::run(database, app, Arc::new(keys))
@@ -120,7 +121,7 @@ impl TestServer {
     }
 
     /// Ends the instance and starts it again on the same data, at the same instant.
-    pub async fn restart(self) -> TestServer {
+    pub(crate) async fn restart(self) -> TestServer {
         let TestServer { database, app, edge, keys, stop, .. } = self;
         let now = app.now();
         drop((stop, edge));
@@ -131,17 +132,17 @@ impl TestServer {
     }
 
     /// Gives every waiting entry its place in the log, at the present instant.
-    pub async fn integrate(&self) {
+    pub(crate) async fn integrate(&self) {
         while aegis_kernel::audit::sequence::integrate(&self.app.kernel).await.expect("integrated") > 0 {}
     }
 
     /// Moves the clock forward.
-    pub fn advance(&self, seconds: i64) {
+    pub(crate) fn advance(&self, seconds: i64) {
         self.app.kernel.parts().clock.advance(seconds * 1_000_000);
     }
 
     /// One request from loopback.
-    pub async fn send(&self, request: Request<Body>) -> Reply {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
         let response = self.edge.respond(IpAddr::V4(Ipv4Addr::LOCALHOST), request).await;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes().to_vec();
@@ -149,7 +150,7 @@ impl TestServer {
     }
 
     /// One request with JSON, a key and further headers, each if given.
-    pub async fn call(
+    pub(crate) async fn call(
         &self,
         method: Method,
         path: &str,
@@ -175,50 +176,50 @@ impl TestServer {
     }
 
     /// `GET` with a key.
-    pub async fn get(&self, path: &str, key: Option<&str>) -> Reply {
+    pub(crate) async fn get(&self, path: &str, key: Option<&str>) -> Reply {
         self.call(Method::GET, path, key, None, &[]).await
     }
 
     /// `POST` with a key.
-    pub async fn post(&self, path: &str, key: Option<&str>, body: &Value) -> Reply {
+    pub(crate) async fn post(&self, path: &str, key: Option<&str>, body: &Value) -> Reply {
         self.call(Method::POST, path, key, Some(body), &[]).await
     }
 
     /// The sample operator's key.
-    pub fn operator(&self) -> &str {
+    pub(crate) fn operator(&self) -> &str {
         self.keys.operator.api_key.reveal()
     }
 
     /// The admin's key.
-    pub fn admin(&self) -> &str {
+    pub(crate) fn admin(&self) -> &str {
         self.keys.admin_key.reveal()
     }
 
     /// Another operator with a key of its own.
-    pub async fn another_operator(&self, id: &str) -> String {
+    pub(crate) async fn another_operator(&self, id: &str) -> String {
         let body = json!({ "name": "Other Corp", "roles": ["operator"], "country": "DE", "ids": { "operator": id } });
         let made = self.post("/v1/admin/organizations", Some(self.admin()), &body).await.expect(201);
         made["apiKey"]["secret"].as_str().expect("a secret").to_owned()
     }
 
     /// Issues what the reference page issues, with changes.
-    pub async fn issue_with(&self, changes: Value) -> Reply {
-        self.post("/api/agent/issue", Some(self.operator()), &reference_request(changes)).await
+    pub(crate) async fn issue_with(&self, changes: Value) -> Reply {
+        self.post("/api/agent/issue", Some(self.operator()), &reference_request(&changes)).await
     }
 
     /// A passport as the reference page issues it.
-    pub async fn issue(&self) -> Value {
+    pub(crate) async fn issue(&self) -> Value {
         self.issue_with(json!({})).await.expect(201)
     }
 
     /// Verifies a document.
-    pub async fn verify(&self, passport: &Value) -> Value {
+    pub(crate) async fn verify(&self, passport: &Value) -> Value {
         self.post("/api/agent/verify", None, &json!({ "passport": passport })).await.expect(200)
     }
 }
 
 /// The request of the reference page, with changes: null removes a member.
-pub fn reference_request(changes: Value) -> Value {
+pub(crate) fn reference_request(changes: &Value) -> Value {
     let mut body = json!({
         "operator_id": "op_acme_corp",
         "jurisdiction": "EU",

@@ -13,7 +13,10 @@ async fn the_committed_description_is_current() {
         std::fs::write(path, &current).expect("written");
     }
     let committed = std::fs::read_to_string(path).expect("api/openapi.json exists");
-    assert!(committed == current, "api/openapi.json is not current: run the test with UPDATE=1 and commit it");
+    assert!(
+        committed == current,
+        "api/openapi.json is not current: run the test with UPDATE=1 and commit it"
+    );
 }
 
 /// Goal: no generator of clients stumbles.

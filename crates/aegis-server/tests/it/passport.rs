@@ -22,6 +22,7 @@ both! {
     a_batch_answers_in_order,
     the_revocation_list_is_signed_and_dense,
     keys_rotate_and_a_lost_key_voids_what_the_log_had_not,
+    keys_are_kept_up_without_being_asked,
     a_restart_forgets_nothing,
     other_tenants_see_nothing,
     suspended_operators_are_out_at_once,
@@ -47,8 +48,11 @@ async fn the_reference_calls(server: TestServer) {
     let verdict = server.post("/api/agent/verify", None, &json!({ "passport": passport })).await;
     assert_eq!(verdict.header("cache-control"), Some("no-store"));
     assert_eq!(verdict.header("access-control-allow-origin"), Some("*"));
-    let order: Vec<String> =
-        FIVE.iter().map(|name| String::from_utf8_lossy(&verdict.bytes).find(&format!("\"{name}\"")).unwrap()).map(|at| format!("{at:06}")).collect();
+    let order: Vec<String> = FIVE
+        .iter()
+        .map(|name| String::from_utf8_lossy(&verdict.bytes).find(&format!("\"{name}\"")).unwrap())
+        .map(|at| format!("{at:06}"))
+        .collect();
     assert!(order.is_sorted(), "the five members come first, in the page's order");
     let verdict = verdict.expect(200);
     assert_eq!((&verdict["valid"], &verdict["revoked"]), (&json!(true), &json!(false)));
@@ -58,7 +62,9 @@ async fn the_reference_calls(server: TestServer) {
     let body = json!({ "agent_id": passport["agent_id"], "reason": reason });
     let revoked = server.post("/registry/revoke", Some(server.operator()), &body).await.expect(200);
     assert_eq!((&revoked["scope"], &revoked["sequence"]), (&json!("agent"), &json!(1)));
-    assert!(revoked["log_index"].is_u64() && revoked["log_entry"].is_string() && revoked["leaf_hash"].is_string());
+    assert!(
+        revoked["log_index"].is_u64() && revoked["log_entry"].is_string() && revoked["leaf_hash"].is_string()
+    );
     let verdict = server.verify(&passport).await;
     assert_eq!(
         (&verdict["valid"], &verdict["revoked"], &verdict["reason_code"]),
@@ -75,15 +81,14 @@ async fn the_reference_calls(server: TestServer) {
 /// Invariant 1. Method: change each byte of the canonical form in turn; nothing stays valid.
 async fn any_altered_byte_is_noticed(server: TestServer) {
     let text = server.issue().await.to_string();
-    let mut lines = String::new();
+    let mut lines: Vec<String> = Vec::new();
     for index in 0..text.len() {
         let mut altered = text.clone().into_bytes();
         altered[index] = if altered[index] == b'1' { b'2' } else { b'1' };
         if let Ok(altered) = String::from_utf8(altered) {
-            lines.push_str(&format!("{{\"passport\":{altered}}}\n"));
+            lines.push(format!("{{\"passport\":{altered}}}"));
         }
     }
-    let lines: Vec<&str> = lines.lines().collect();
     for batch in lines.chunks(1000) {
         let request = axum::http::Request::post("/api/agent/verify/batch")
             .header("content-type", "application/x-ndjson")
@@ -106,14 +111,19 @@ async fn issue_names_every_violation(server: TestServer) {
         "operator_id": "op_acme_corp", "jurisdiction": "eu", "risk_classification": "hgh",
         "policy_bundel": "gdpr", "capability_attestation": { "model": 5 }, "ttl_seconds": 1,
     });
-    let problem = server.post("/api/agent/issue", Some(server.operator()), &body).await.refused(400, "VALIDATION_ERROR");
+    let problem = server
+        .post("/api/agent/issue", Some(server.operator()), &body)
+        .await
+        .refused(400, "VALIDATION_ERROR");
     let found: Vec<(&str, &str)> = problem["details"]["violations"]
         .as_array()
         .unwrap()
         .iter()
         .map(|violation| (violation["pointer"].as_str().unwrap(), violation["message"].as_str().unwrap()))
         .collect();
-    let says = |pointer: &str, words: &str| found.iter().any(|(at, message)| *at == pointer && message.contains(words));
+    let says = |pointer: &str, words: &str| {
+        found.iter().any(|(at, message)| *at == pointer && message.contains(words))
+    };
     assert!(says("/policy_bundel", "`policy_bundle`"), "{found:?}");
     assert!(says("/policy_bundle", "missing"));
     assert!(says("/jurisdiction", "capital letters"));
@@ -136,14 +146,17 @@ async fn issue_names_every_violation(server: TestServer) {
 /// Goal: each refusal of issue has its status and code, and leaves nothing behind.
 async fn issue_refuses_what_the_rules_refuse(server: TestServer) {
     let url = "/api/agent/issue";
-    let request = reference_request(json!({}));
+    let request = reference_request(&json!({}));
     server.post(url, None, &request).await.refused(401, "UNAUTHORIZED");
     server.post(url, Some("ak_your_key_here"), &request).await.refused(401, "UNAUTHORIZED");
     let provider = server.keys.provider.api_key.reveal();
     server.post(url, Some(provider), &request).await.refused(403, "INSUFFICIENT_SCOPE");
     server.issue_with(json!({ "operator_id": "op_other" })).await.refused(403, "OPERATOR_MISMATCH");
     let pack = json!({ "policy_bundle": "gdpr+unheard_of" });
-    assert_eq!(server.issue_with(pack).await.refused(422, "POLICY_PACK_UNKNOWN")["details"]["pack"], "unheard_of");
+    assert_eq!(
+        server.issue_with(pack).await.refused(422, "POLICY_PACK_UNKNOWN")["details"]["pack"],
+        "unheard_of"
+    );
     let critical = server.issue_with(json!({ "risk_classification": "critical" })).await;
     let rules = critical.refused(422, "POLICY_PACK_VIOLATION")["details"]["rules"].clone();
     assert_eq!(rules[0]["code"], "EU_AI_ACT_ATTESTATION_TIER_INSUFFICIENT", "{rules}");
@@ -156,10 +169,13 @@ async fn issue_refuses_what_the_rules_refuse(server: TestServer) {
     assert_eq!(agents["agents"].as_array().unwrap().len(), 1, "refusals leave no agent");
     let other = server.another_operator("op_other").await;
     let taken = agents["agents"][0]["agent_id"].clone();
-    let body = reference_request(json!({ "operator_id": "op_other", "agent_id": taken }));
+    let body = reference_request(&json!({ "operator_id": "op_other", "agent_id": taken }));
     server.post(url, Some(&other), &body).await.refused(409, "AGENT_ID_TAKEN");
     let both = [("authorization", "Bearer at_x")];
-    server.call(Method::POST, url, Some(server.operator()), Some(&request), &both).await.refused(400, "AMBIGUOUS_CREDENTIALS");
+    server
+        .call(Method::POST, url, Some(server.operator()), Some(&request), &both)
+        .await
+        .refused(400, "AMBIGUOUS_CREDENTIALS");
 }
 
 /// Invariant 15. Method: 40 issuances at once against a limit of 10, then the window slides.
@@ -178,7 +194,10 @@ async fn issue_is_limited_exactly(server: TestServer) {
     server.issue_with(json!({})).await.expect(201);
     let limits = json!({ "issue_per_hour": 12, "amend_per_hour": 60 });
     let url = "/registry/operators/op_acme_corp/limits";
-    server.call(Method::PUT, url, Some(server.operator()), Some(&limits), &[]).await.refused(403, "INSUFFICIENT_SCOPE");
+    server
+        .call(Method::PUT, url, Some(server.operator()), Some(&limits), &[])
+        .await
+        .refused(403, "INSUFFICIENT_SCOPE");
     server.call(Method::PUT, url, Some(server.admin()), Some(&limits), &[]).await.expect(200);
     assert_eq!(server.issue_with(json!({})).await.header("x-ratelimit-limit"), Some("12"));
 }
@@ -186,29 +205,42 @@ async fn issue_is_limited_exactly(server: TestServer) {
 /// Goal: one intent, one passport. Method: the same key again, with the same and with another body.
 async fn a_repeated_key_gets_the_same_answer(server: TestServer) {
     let key = [("idempotency-key", "intent-1")];
-    let body = reference_request(json!({}));
+    let body = reference_request(&json!({}));
     let send = |body: Value| {
         let server = &server;
-        async move { server.call(Method::POST, "/api/agent/issue", Some(server.operator()), Some(&body), &key).await }
+        async move {
+            server.call(Method::POST, "/api/agent/issue", Some(server.operator()), Some(&body), &key).await
+        }
     };
     let twins = join_all((0..16).map(|_| send(body.clone()))).await;
     let first = twins.iter().find(|reply| reply.header("idempotency-replayed").is_none()).unwrap();
     assert!(twins.iter().all(|reply| reply.bytes == first.bytes && reply.status == 201));
     assert_eq!(twins.iter().filter(|reply| reply.header("idempotency-replayed").is_none()).count(), 1);
-    send(reference_request(json!({ "jurisdiction": "DE" }))).await.refused(422, "IDEMPOTENCY_CONFLICT");
+    send(reference_request(&json!({ "jurisdiction": "DE" }))).await.refused(422, "IDEMPOTENCY_CONFLICT");
     let agents = server.get("/registry/agents", Some(server.operator())).await.expect(200);
     assert_eq!(agents["agents"].as_array().unwrap().len(), 1);
     let revoke = json!({ "agent_id": agents["agents"][0]["agent_id"], "reason": "once" });
-    let again = |_| server.call(Method::POST, "/registry/revoke", Some(server.operator()), Some(&revoke), &[("idempotency-key", "intent-2")]);
+    let again = |_| {
+        server.call(
+            Method::POST,
+            "/registry/revoke",
+            Some(server.operator()),
+            Some(&revoke),
+            &[("idempotency-key", "intent-2")],
+        )
+    };
     let (one, two) = (again(1).await, again(2).await);
     assert_eq!(one.bytes, two.bytes, "log evidence included");
     server.advance(86_400);
-    send(reference_request(json!({ "jurisdiction": "DE" }))).await.expect(201);
+    send(reference_request(&json!({ "jurisdiction": "DE" }))).await.expect(201);
 }
 
 /// Invariants 4 and 7. Method: a tree of three; breach each bound; revoke the root; nothing below is valid.
 async fn delegation_narrows_and_cascades(server: TestServer) {
-    let root = server.issue_with(json!({ "scopes": ["mail:*", "files:read"], "delegation_max_depth": 2 })).await.expect(201);
+    let root = server
+        .issue_with(json!({ "scopes": ["mail:*", "files:read"], "delegation_max_depth": 2 }))
+        .await
+        .expect(201);
     let below = |parent: &Value, changes: Value| {
         let mut body = json!({ "parent_passport_id": parent["passport_id"], "scopes": ["mail:send"], "delegation_max_depth": 1 });
         for (name, value) in changes.as_object().unwrap() {
@@ -225,13 +257,21 @@ async fn delegation_narrows_and_cascades(server: TestServer) {
     let wide = json!({ "scopes": ["files:write"], "delegation_max_depth": 2, "risk_classification": "limited",
         "policy_bundle": "gdpr", "jurisdiction": "DE", "expires_at": "2027-05-09T22:00:00Z",
         "staleness_budget_seconds": 3600 });
-    let bounds = server.issue_with(below(&root, wide)).await.refused(422, "DELEGATION_EXCEEDED")["details"]["bounds"].clone();
-    let names: Vec<&str> = bounds.as_array().unwrap().iter().map(|bound| bound["bound"].as_str().unwrap()).collect();
-    for bound in ["max_depth", "scopes", "risk", "packs", "expires_at", "staleness_budget_seconds", "jurisdiction"] {
+    let bounds =
+        server.issue_with(below(&root, wide)).await.refused(422, "DELEGATION_EXCEEDED")["details"]["bounds"]
+            .clone();
+    let names: Vec<&str> =
+        bounds.as_array().unwrap().iter().map(|bound| bound["bound"].as_str().unwrap()).collect();
+    for bound in
+        ["max_depth", "scopes", "risk", "packs", "expires_at", "staleness_budget_seconds", "jurisdiction"]
+    {
         assert!(names.contains(&bound), "{bound} in {names:?}");
     }
     let refuse = json!({ "passport_id": root["passport_id"], "reason": "x", "cascade": false });
-    let problem = server.post("/registry/revoke", Some(server.operator()), &refuse).await.refused(409, "DESCENDANTS_EXIST");
+    let problem = server
+        .post("/registry/revoke", Some(server.operator()), &refuse)
+        .await
+        .refused(409, "DESCENDANTS_EXIST");
     assert_eq!(problem["details"]["count"], 2);
     let body = json!({ "passport_id": root["passport_id"], "reason": "x" });
     let done = server.post("/registry/revoke", Some(server.operator()), &body).await.expect(200);
@@ -244,7 +284,12 @@ async fn delegation_narrows_and_cascades(server: TestServer) {
     for passport in [&root, &child] {
         let path = format!("/registry/agents/{}/lineage", passport["agent_id"].as_str().unwrap());
         let lineage = server.get(&path, Some(server.operator())).await.expect(200);
-        let events: Vec<&str> = lineage["entries"].as_array().unwrap().iter().map(|line| line["entry"]["event"].as_str().unwrap()).collect();
+        let events: Vec<&str> = lineage["entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|line| line["entry"]["event"].as_str().unwrap())
+            .collect();
         assert_eq!(events, ["issue", "revoke"]);
         assert_eq!(lineage["head"]["hash"], lineage["entries"][1]["hash"]);
     }
@@ -255,7 +300,8 @@ async fn a_repeated_revoke_only_moves_earlier(server: TestServer) {
     let passport = server.issue().await;
     server.advance(1000);
     let revoke = |effective: Option<&str>| {
-        let mut body = json!({ "agent_id": passport["agent_id"], "reason": "gone", "reason_code": "key_compromise" });
+        let mut body =
+            json!({ "agent_id": passport["agent_id"], "reason": "gone", "reason_code": "key_compromise" });
         if let Some(effective) = effective {
             body["effective_from"] = effective.into();
         }
@@ -273,9 +319,15 @@ async fn a_repeated_revoke_only_moves_earlier(server: TestServer) {
     let before = server.post("/api/agent/verify", None, &at).await.expect(200);
     assert_eq!((&before["valid"], &before["valid_as_known_at"]), (&json!(true), &json!(true)));
     let earlier = revoke(Some("2026-05-08T22:00:10Z")).await.expect(200);
-    assert_eq!((&earlier["effective_from"], &earlier["sequence"]), (&json!("2026-05-08T22:00:10Z"), &json!(2)));
+    assert_eq!(
+        (&earlier["effective_from"], &earlier["sequence"]),
+        (&json!("2026-05-08T22:00:10Z"), &json!(2))
+    );
     let after = server.post("/api/agent/verify", None, &at).await.expect(200);
-    assert_eq!((&after["valid"], &after["revoked"], &after["valid_as_known_at"]), (&json!(false), &json!(true), &json!(true)));
+    assert_eq!(
+        (&after["valid"], &after["revoked"], &after["valid_as_known_at"]),
+        (&json!(false), &json!(true), &json!(true))
+    );
     server.issue_with(json!({ "agent_id": passport["agent_id"] })).await.refused(409, "AGENT_NOT_ACTIVE");
 }
 
@@ -314,10 +366,20 @@ async fn verify_answers_whatever_it_is_given(server: TestServer) {
     ];
     for (document, reason) in cases {
         let verdict = server.verify(&document).await;
-        assert_eq!((&verdict["valid"], verdict["reason_code"].as_str()), (&json!(false), Some(reason)), "{verdict}");
-        assert_eq!((&verdict["agent_id"], &verdict["revoked"]), (&Value::Null, &json!(false)), "nothing unproven is echoed");
+        assert_eq!(
+            (&verdict["valid"], verdict["reason_code"].as_str()),
+            (&json!(false), Some(reason)),
+            "{verdict}"
+        );
+        assert_eq!(
+            (&verdict["agent_id"], &verdict["revoked"]),
+            (&Value::Null, &json!(false)),
+            "nothing unproven is echoed"
+        );
     }
-    let exotic = passport.to_string().replace("\"staleness_budget_seconds\":300", "\"staleness_budget_seconds\":1e400");
+    let exotic = passport
+        .to_string()
+        .replace("\"staleness_budget_seconds\":300", "\"staleness_budget_seconds\":1e400");
     let send = |text: String, content: &'static str| {
         let server = &server;
         async move {
@@ -328,7 +390,16 @@ async fn verify_answers_whatever_it_is_given(server: TestServer) {
     let json_type = "application/json";
     let verdict = send(format!("{{\"passport\":{exotic}}}"), json_type).await.expect(200);
     assert_eq!(verdict["reason_code"], "SCHEMA_INVALID");
-    for text in ["{\"passport\":", "[]", "{}", "{\"passport\":5}", "{\"passport\":{},\"passport\":{}}", "{\"passport\":\"\\ud800\"}", "{\"passport\":{},\"pasport\":1}", "\u{feff}{}"] {
+    for text in [
+        "{\"passport\":",
+        "[]",
+        "{}",
+        "{\"passport\":5}",
+        "{\"passport\":{},\"passport\":{}}",
+        "{\"passport\":\"\\ud800\"}",
+        "{\"passport\":{},\"pasport\":1}",
+        "\u{feff}{}",
+    ] {
         send(text.to_owned(), json_type).await.refused(400, "VALIDATION_ERROR");
     }
     let deep = format!("{{\"passport\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
@@ -337,8 +408,14 @@ async fn verify_answers_whatever_it_is_given(server: TestServer) {
     send(" ".repeat(2 << 20), json_type).await.refused(413, "BODY_TOO_LARGE");
     server.get("/api/agent/verify", None).await.refused(405, "METHOD_NOT_ALLOWED");
     let unknown = server.get("/api/agent/verify/pp_nonsense", None).await.expect(200);
-    assert_eq!((&unknown["reason_code"], &unknown["rendering"]), (&json!("PASSPORT_UNKNOWN"), &json!("registry")));
-    let known = server.get(&format!("/api/agent/verify/{}", passport["passport_id"].as_str().unwrap()), None).await.expect(200);
+    assert_eq!(
+        (&unknown["reason_code"], &unknown["rendering"]),
+        (&json!("PASSPORT_UNKNOWN"), &json!("registry"))
+    );
+    let known = server
+        .get(&format!("/api/agent/verify/{}", passport["passport_id"].as_str().unwrap()), None)
+        .await
+        .expect(200);
     assert_eq!((&known["valid"], &known["rendering"]), (&json!(true), &json!("registry")));
     server.get("/api/agent/verify/pp_nonsense?att=1", None).await.refused(400, "VALIDATION_ERROR");
 }
@@ -356,11 +433,15 @@ async fn verify_looks_back_and_expects(server: TestServer) {
     };
     let met = json!({ "expect": { "operator_id": "op_acme_corp", "jurisdiction": "EU", "min_grade": "declared", "scopes": ["a:b"], "max_risk": "high" } });
     assert_eq!(ask(met).await.expect(200)["valid"], true);
-    let unmet = json!({ "expect": { "operator_id": "op_other", "min_grade": "verified", "max_risk": "limited" } });
+    let unmet =
+        json!({ "expect": { "operator_id": "op_other", "min_grade": "verified", "max_risk": "limited" } });
     let verdict = ask(unmet).await.expect(200);
     assert_eq!(verdict["reason_code"], "EXPECTATION_FAILED");
     assert_eq!(verdict["checks"]["policy"]["details"], json!(["operator_id", "min_grade", "max_risk"]));
-    assert_eq!(ask(json!({ "at": "2026-05-08T21:58:00Z" })).await.expect(200)["reason_code"], "NOT_YET_VALID");
+    assert_eq!(
+        ask(json!({ "at": "2026-05-08T21:58:00Z" })).await.expect(200)["reason_code"],
+        "NOT_YET_VALID"
+    );
     assert_eq!(ask(json!({ "at": "2026-05-08T21:59:30Z" })).await.expect(200)["valid"], true, "skew");
     ask(json!({ "at": "2026-05-08T22:02:00Z" })).await.refused(400, "VALIDATION_ERROR");
     server.advance(365 * 86_400);
@@ -373,19 +454,28 @@ async fn a_batch_answers_in_order(server: TestServer) {
     let passport = server.issue().await;
     let mut altered = passport.clone();
     altered["jurisdiction"] = json!("DE");
-    let items: Vec<Value> = (0..300).map(|n| json!({ "passport": if n % 3 == 0 { &passport } else { &altered } })).collect();
+    let items: Vec<Value> =
+        (0..300).map(|n| json!({ "passport": if n % 3 == 0 { &passport } else { &altered } })).collect();
     let answers = server.post("/api/agent/verify/batch", None, &json!(items)).await.expect(200);
     for (n, answer) in answers.as_array().unwrap().iter().enumerate() {
         assert_eq!((&answer["index"], &answer["valid"]), (&json!(n), &json!(n % 3 == 0)));
     }
     let too_many = json!(vec![json!({ "passport": {} }); 1001]);
     server.post("/api/agent/verify/batch", None, &too_many).await.refused(413, "BATCH_TOO_LARGE");
-    let problem = server.post("/api/agent/verify/batch", None, &json!([{ "passport": {} }, {}])).await.refused(400, "VALIDATION_ERROR");
+    let problem = server
+        .post("/api/agent/verify/batch", None, &json!([{ "passport": {} }, {}]))
+        .await
+        .refused(400, "VALIDATION_ERROR");
     assert_eq!(problem["details"]["violations"][0]["pointer"], "/1/passport");
     let lines = format!("{{\"passport\":{passport}}}\nnot json\n{{\"passport\":{altered}}}");
-    let request = axum::http::Request::post("/api/agent/verify/batch").header("content-type", "application/x-ndjson");
+    let request =
+        axum::http::Request::post("/api/agent/verify/batch").header("content-type", "application/x-ndjson");
     let reply = server.send(request.body(axum::body::Body::from(lines)).unwrap()).await;
-    let answers: Vec<Value> = String::from_utf8(reply.bytes).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let answers: Vec<Value> = String::from_utf8(reply.bytes)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     let reasons: Vec<&Value> = answers.iter().map(|answer| &answer["reason_code"]).collect();
     assert_eq!(reasons, [&Value::Null, &json!("UNPARSABLE"), &json!("SIGNATURE_INVALID")]);
     assert_eq!(answers[1]["index"], 1);
@@ -400,19 +490,23 @@ async fn the_revocation_list_is_signed_and_dense(server: TestServer) {
     let empty = server.get("/registry/revocations", None).await;
     let tag = empty.header("etag").unwrap().to_owned();
     assert_eq!(empty.header("cache-control"), Some("public, max-age=5"));
-    let same = server.call(Method::GET, "/registry/revocations", None, None, &[("if-none-match", &tag)]).await;
+    let same =
+        server.call(Method::GET, "/registry/revocations", None, None, &[("if-none-match", &tag)]).await;
     assert_eq!(same.status, 304);
     for agent in &agents {
         let body = json!({ "agent_id": agent, "reason": "x", "reason_public": "out of use" });
         server.post("/registry/revoke", Some(server.operator()), &body).await.expect(200);
     }
-    let changed = server.call(Method::GET, "/registry/revocations", None, None, &[("if-none-match", &tag)]).await;
+    let changed =
+        server.call(Method::GET, "/registry/revocations", None, None, &[("if-none-match", &tag)]).await;
     let list = changed.expect(200);
-    let sequences: Vec<&Value> = list["revocations"].as_array().unwrap().iter().map(|entry| &entry["sequence"]).collect();
+    let sequences: Vec<&Value> =
+        list["revocations"].as_array().unwrap().iter().map(|entry| &entry["sequence"]).collect();
     assert_eq!(sequences, [&json!(1), &json!(2), &json!(3)]);
     assert_eq!(list["revocations"][0]["reason_public"], "out of use");
     let keys = server.get("/registry/keys", None).await.expect(200);
-    let status_key = keys["service_keys"].as_array().unwrap().iter().find(|key| key["purpose"] == "status").unwrap();
+    let status_key =
+        keys["service_keys"].as_array().unwrap().iter().find(|key| key["purpose"] == "status").unwrap();
     assert_eq!(status_key["key_id"], list["key_id"]);
     let delta = server.get("/registry/revocations?since=1", None).await.expect(200);
     assert_eq!((delta["events"].as_array().unwrap().len(), &delta["count"]), (2, &json!(3)));
@@ -433,7 +527,10 @@ async fn keys_rotate_and_a_lost_key_voids_what_the_log_had_not(server: TestServe
     server.integrate().await;
     server.advance(100);
     let rotate = json!({ "purpose": "passport" });
-    server.post("/registry/keys/rotate", Some(server.operator()), &rotate).await.refused(403, "INSUFFICIENT_SCOPE");
+    server
+        .post("/registry/keys/rotate", Some(server.operator()), &rotate)
+        .await
+        .refused(403, "INSUFFICIENT_SCOPE");
     let rotated = server.post("/registry/keys/rotate", Some(server.admin()), &rotate).await.expect(200);
     assert_eq!(rotated["retired_key_id"], before["key_id"]);
     let keys = server.get("/registry/keys", None).await.expect(200);
@@ -458,9 +555,29 @@ async fn keys_rotate_and_a_lost_key_voids_what_the_log_had_not(server: TestServe
     server.post("/registry/keys/nobody/revoke", Some(server.admin()), &body).await.refused(404, "NOT_FOUND");
     let did = server.get("/.well-known/did.json", None).await.expect(200);
     assert!(!did.to_string().contains(before["key_id"].as_str().unwrap()), "a revoked key asserts nothing");
-    server.post("/registry/keys/rotate", Some(server.admin()), &json!({ "purpose": "root" })).await.expect(200);
+    server
+        .post("/registry/keys/rotate", Some(server.admin()), &json!({ "purpose": "root" }))
+        .await
+        .expect(200);
     let keys = server.get("/registry/keys", None).await.expect(200);
     assert_eq!(keys["signatures"].as_array().unwrap().len(), 2, "signed by both roots");
+}
+
+/// Goal: the passport key is rotated after 90 days, and the key history signed again before its year is over.
+/// Method: move the clock and let the job run.
+async fn keys_are_kept_up_without_being_asked(server: TestServer) {
+    let jobs = server.app.jobs();
+    let upkeep = jobs.iter().find(|job| job.name() == "identity.key_upkeep").unwrap();
+    let version = |keys: &Value| keys["version"].as_u64().unwrap();
+    let first = server.get("/registry/keys", None).await.expect(200);
+    upkeep.tick().await.unwrap();
+    assert_eq!(server.get("/registry/keys", None).await.expect(200), first, "young keys are left alone");
+    server.advance(90 * 86_400);
+    upkeep.tick().await.unwrap();
+    let rotated = server.get("/registry/keys", None).await.expect(200);
+    assert_eq!((version(&rotated), &rotated["keys"][1]["key_id"]), (2, &first["active_key_id"]));
+    upkeep.tick().await.unwrap();
+    assert_eq!(version(&server.get("/registry/keys", None).await.expect(200)), 2, "once");
 }
 
 /// Goal: everything acknowledged is there after a restart, in memory as in rows.
@@ -472,10 +589,12 @@ async fn a_restart_forgets_nothing(server: TestServer) {
     let body = json!({ "agent_id": gone["agent_id"], "reason": "x" });
     server.post("/registry/revoke", Some(server.operator()), &body).await.expect(200);
     let keys = server.get("/registry/keys", None).await.bytes;
-    let before: Vec<Value> = [server.verify(&root).await, server.verify(&child).await, server.verify(&gone).await].into();
+    let before: Vec<Value> =
+        [server.verify(&root).await, server.verify(&child).await, server.verify(&gone).await].into();
     let server = server.restart().await;
     assert_eq!(server.get("/registry/keys", None).await.bytes, keys);
-    let after: Vec<Value> = [server.verify(&root).await, server.verify(&child).await, server.verify(&gone).await].into();
+    let after: Vec<Value> =
+        [server.verify(&root).await, server.verify(&child).await, server.verify(&gone).await].into();
     for (before, after) in before.iter().zip(&after) {
         assert_eq!((&before["valid"], &before["reason_code"]), (&after["valid"], &after["reason_code"]));
         assert_eq!(before["checks"]["lineage"]["seq"], after["checks"]["lineage"]["seq"]);
@@ -496,7 +615,10 @@ async fn other_tenants_see_nothing(server: TestServer) {
         (format!("/registry/agents/{agent}"), format!("/registry/agents/{unknown_agent}")),
         (format!("/registry/agents/{agent}/lineage"), format!("/registry/agents/{unknown_agent}/lineage")),
         (format!("/registry/passports/{id}"), format!("/registry/passports/{unknown}")),
-        (format!("/registry/passports/{id}/passport.json"), format!("/registry/passports/{unknown}/passport.json")),
+        (
+            format!("/registry/passports/{id}/passport.json"),
+            format!("/registry/passports/{unknown}/passport.json"),
+        ),
     ];
     for (foreign, unknown) in pairs {
         server.get(&foreign, Some(server.operator())).await.expect(200);
@@ -517,13 +639,19 @@ async fn other_tenants_see_nothing(server: TestServer) {
 async fn suspended_operators_are_out_at_once(server: TestServer) {
     let passport = server.issue().await;
     let url = "/v1/admin/organizations/op_acme_corp";
-    server.call(Method::PATCH, url, Some(server.admin()), Some(&json!({ "suspended": true })), &[]).await.expect(200);
+    server
+        .call(Method::PATCH, url, Some(server.admin()), Some(&json!({ "suspended": true })), &[])
+        .await
+        .expect(200);
     let verdict = server.verify(&passport).await;
     assert_eq!((&verdict["valid"], &verdict["reason_code"]), (&json!(false), &json!("OPERATOR_SUSPENDED")));
     server.issue_with(json!({})).await.refused(403, "ORGANIZATION_SUSPENDED");
     let server = server.restart().await;
     assert_eq!(server.verify(&passport).await["reason_code"], "OPERATOR_SUSPENDED");
-    server.call(Method::PATCH, url, Some(server.admin()), Some(&json!({ "suspended": false })), &[]).await.expect(200);
+    server
+        .call(Method::PATCH, url, Some(server.admin()), Some(&json!({ "suspended": false })), &[])
+        .await
+        .expect(200);
     assert_eq!(server.verify(&passport).await["valid"], true);
     server.issue_with(json!({})).await.expect(201);
 }

@@ -259,7 +259,7 @@ pub struct AccessRequestQuery {
 query_parameters!(AccessRequestQuery);
 
 impl AccessRequestQuery {
-    /// As [`ListQuery::page`].
+    /// As the page of any other list.
     ///
     /// # Errors
     /// As there.

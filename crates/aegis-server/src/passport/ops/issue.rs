@@ -15,7 +15,6 @@ use aegis_passport::facts::Registered;
 use aegis_passport::ids::{ActorId, KeyId};
 use aegis_passport::issue::{AgentState, AgentStatus, Draft, IssueContext, Parent, draft};
 use aegis_passport::keys::Purpose;
-use aegis_passport::scope::Scopes;
 use aegis_passport::verdict::Reason;
 use aegis_store::{Cause, Fault, Lane, Tx};
 
@@ -91,8 +90,8 @@ impl Operation for IssuePassport {
                 standing: above.standing,
             }),
             actor: &actor,
-            scopes_default: &Scopes::everything(),
-            agent_key_required_from: None,
+            scopes_default: &self.registry.settings().scopes_default,
+            agent_key_required_from: self.registry.settings().agent_key_required_from,
         };
         let drafted = draft(&self.issuance.ask, &context).map_err(IssueDenied::Rules)?;
         let Draft { passport, entry, pins } = drafted;
@@ -120,7 +119,7 @@ impl Operation for IssuePassport {
 impl IssuePassport {
     fn window(&self, tx: &mut Tx<'_>, operator: &str) -> Result<Window, Fault> {
         let own = sql::find_limits(tx, operator)?.map(|(issue, _)| issue);
-        Ok(Window { limit: own.unwrap_or(self.registry.issue_per_hour()), seconds: 3600 })
+        Ok(Window { limit: own.unwrap_or(self.registry.settings().issue_per_hour), seconds: 3600 })
     }
 
     /// The agent asked for, and whether it is new.
@@ -142,7 +141,6 @@ impl IssuePassport {
                     id,
                     operator: ask.operator_id.clone(),
                     name,
-                    pubkey: None,
                     head: aegis_passport::lineage::Head::GENESIS,
                     revoked: None,
                     created_at: at.now(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aegis_core::moment::Moment;
 use aegis_core::time::Timestamp;
 use aegis_kernel::audit::{Leaf, read as log};
-use aegis_kernel::keyring::{KeyRow, KeyState, Keyring, Signer};
+use aegis_kernel::keyring::{KeyRow, KeyState, Keyring};
 use aegis_kernel::operation::Evidence;
 use aegis_kernel::outbox::Event;
 use aegis_kernel::rate::RateClass;
@@ -46,7 +46,6 @@ impl Operation for RotateKey {
     }
 
     fn run(&self, tx: &mut Tx<'_>, at: &mut Moment, _: &Caller) -> Outcome<KeyDenied> {
-        let mut roots = vec![root(tx, &self.kernel)?];
         let mut old = active(tx, self.purpose)?;
         old.state = KeyState::Retired;
         old.retired_at = Some(at.now());
@@ -54,10 +53,7 @@ impl Operation for RotateKey {
         old.reason.clone_from(&self.reason);
         Keyring::update(tx, &old)?;
         let new = promote(tx, at, &self.kernel, self.purpose)?;
-        if self.purpose == Purpose::Root {
-            roots.push(root(tx, &self.kernel)?);
-        }
-        let (book, published) = publish(tx, at, &self.kernel, self.registry.issuer(), &roots)?;
+        let (book, published) = publish(tx, at, &self.kernel, self.registry.issuer())?;
         let reply = KeyRotated {
             retired_key_id: old.id.clone(),
             active_key_id: new.id.clone(),
@@ -68,6 +64,36 @@ impl Operation for RotateKey {
         let registry = Arc::clone(&self.registry);
         Ok(Commit::changed(&reply, Leaf::done(&old.id, None, facts.clone()))?
             .emit(Event { kind: "key.rotated", organization: None, subject: old.id, payload: facts })
+            .afterwards(move || registry.set_keys(book, published)))
+    }
+}
+
+/// Signs the key history again, unchanged but for its version and instants.
+pub(crate) struct ResignKeys {
+    pub(crate) kernel: Kernel,
+    pub(crate) registry: Arc<Registry>,
+}
+
+impl Access for ResignKeys {
+    const NAME: &'static str = "key.resign_history";
+    const PERMISSION: Permission = Permission::ADMIN;
+    const RATE: RateClass = KEY_RATE;
+}
+
+impl Operation for ResignKeys {
+    const EVIDENCE: Evidence = Evidence::SnakeEntry;
+    type Refused = KeyDenied;
+
+    fn lane(&self, _: &Caller) -> Lane {
+        Lane::of("keys")
+    }
+
+    fn run(&self, tx: &mut Tx<'_>, at: &mut Moment, _: &Caller) -> Outcome<KeyDenied> {
+        let subject = active(tx, Purpose::Root)?.id;
+        let (book, published) = publish(tx, at, &self.kernel, self.registry.issuer())?;
+        let facts = json!({ "version": published.version });
+        let registry = Arc::clone(&self.registry);
+        Ok(Commit::changed(&facts, Leaf::done(&subject, None, facts.clone()))?
             .afterwards(move || registry.set_keys(book, published)))
     }
 }
@@ -109,7 +135,6 @@ impl Operation for RevokeKey {
             let signing = active(tx, purpose)?;
             return Ok(Commit::unchanged(&reply(&key, &signing, kept, voided), None)?);
         }
-        let mut roots = vec![root(tx, &self.kernel)?];
         let was_active = key.state == KeyState::Active;
         key.revocations.push((self.revoked_at, at.now()));
         key.state = KeyState::Revoked;
@@ -122,10 +147,7 @@ impl Operation for RevokeKey {
         }
         Keyring::update(tx, &key)?;
         let signing = if was_active { promote(tx, at, &self.kernel, purpose)? } else { active(tx, purpose)? };
-        if purpose == Purpose::Root && was_active {
-            roots.push(root(tx, &self.kernel)?);
-        }
-        let (book, published) = publish(tx, at, &self.kernel, self.registry.issuer(), &roots)?;
+        let (book, published) = publish(tx, at, &self.kernel, self.registry.issuer())?;
         let facts = json!({
             "purpose": purpose.as_str(),
             "revoked_at": self.revoked_at.to_rfc3339_seconds(),
@@ -174,10 +196,6 @@ fn promote(tx: &mut Tx<'_>, at: &mut Moment, kernel: &Kernel, purpose: Purpose) 
 
 fn active(tx: &mut Tx<'_>, purpose: Purpose) -> Result<KeyRow, Fault> {
     Keyring::find_in_state(tx, purpose.as_str(), KeyState::Active)?.ok_or_else(|| missing("active"))
-}
-
-fn root(tx: &mut Tx<'_>, kernel: &Kernel) -> Result<Signer, Fault> {
-    kernel.parts().keyring.signer(tx, Purpose::Root.as_str())
 }
 
 fn missing(which: &str) -> Fault {

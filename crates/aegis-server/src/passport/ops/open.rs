@@ -46,8 +46,7 @@ impl Operation for Bootstrap {
         let keys = self.make_keys(tx, at)?;
         if sql::newest_key_history(tx)?.is_none() {
             setting::put(tx, Setting::PublicOrigin, &self.origin)?;
-            let root = self.kernel.parts().keyring.signer(tx, Purpose::Root.as_str())?;
-            publish(tx, at, &self.kernel, &self.issuer, &[root])?;
+            publish(tx, at, &self.kernel, &self.issuer)?;
         }
         let facts = json!({ "packs": packs, "keys": keys });
         if packs.is_empty() && keys.is_empty() {

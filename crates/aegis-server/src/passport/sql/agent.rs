@@ -16,7 +16,6 @@ pub(crate) struct AgentRow {
     pub(crate) id: AgentId,
     pub(crate) operator: OperatorId,
     pub(crate) name: Option<String>,
-    pub(crate) pubkey: Option<String>,
     pub(crate) head: Head,
     pub(crate) revoked: Option<AgentRevocation>,
     pub(crate) created_at: Timestamp,
@@ -34,7 +33,7 @@ pub(crate) struct AgentRevocation {
 
 pub(crate) fn find_agent(tx: &mut Tx<'_>, id: AgentId) -> Result<Option<AgentRow>, Fault> {
     const FIND: Sql = Sql::new(
-        "SELECT id, operator_id, agent_name, agent_pubkey, lineage_seq, lineage_hash, revoked_at, effective_from, \
+        "SELECT id, operator_id, agent_name, lineage_seq, lineage_hash, revoked_at, effective_from, \
          reason_code, revoke_log_entry, revoke_sequence, created_at FROM agent WHERE id = $1",
     );
     tx.optional(FIND, &[id.to_string().into()], agent_row)
@@ -55,7 +54,7 @@ pub(crate) fn list_agents(
     page: &Page,
 ) -> Result<Vec<AgentRow>, Fault> {
     const LIST: Sql = Sql::new(
-        "SELECT id, operator_id, agent_name, agent_pubkey, lineage_seq, lineage_hash, revoked_at, effective_from, \
+        "SELECT id, operator_id, agent_name, lineage_seq, lineage_hash, revoked_at, effective_from, \
          reason_code, revoke_log_entry, revoke_sequence, created_at FROM agent \
          WHERE (CAST($1 AS TEXT) IS NULL OR operator_id = $1) AND (CAST($2 AS TEXT) IS NULL OR status = $2) \
          AND (CAST($3 AS TEXT) IS NULL OR agent_name = $3) \
@@ -187,26 +186,25 @@ pub(crate) fn list_lineage(
 }
 
 fn agent_row(row: &Row<'_>) -> Result<AgentRow, Fault> {
-    let revoked = match optional_instant(row, 6)? {
+    let revoked = match optional_instant(row, 5)? {
         None => None,
         Some(revoked_at) => Some(AgentRevocation {
             revoked_at,
-            effective_from: instant(row, 7)?,
-            reason_code: row.get(8)?,
-            log_entry: parsed("agent.revoke_log_entry", &row.get::<String>(9)?, LogEntryId::parse)?,
-            sequence: row.get(10)?,
+            effective_from: instant(row, 6)?,
+            reason_code: row.get(7)?,
+            log_entry: parsed("agent.revoke_log_entry", &row.get::<String>(8)?, LogEntryId::parse)?,
+            sequence: row.get(9)?,
         }),
     };
     Ok(AgentRow {
         id: parsed("agent.id", &row.get::<String>(0)?, AgentId::parse)?,
         operator: parsed("agent.operator_id", &row.get::<String>(1)?, OperatorId::parse)?,
         name: row.get(2)?,
-        pubkey: row.get(3)?,
         head: Head {
-            seq: row.get(4)?,
-            hash: parsed("agent.lineage_hash", &row.get::<String>(5)?, Digest::parse)?,
+            seq: row.get(3)?,
+            hash: parsed("agent.lineage_hash", &row.get::<String>(4)?, Digest::parse)?,
         },
         revoked,
-        created_at: instant(row, 11)?,
+        created_at: instant(row, 10)?,
     })
 }

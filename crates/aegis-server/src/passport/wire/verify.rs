@@ -3,13 +3,15 @@
 use aegis_core::json::Json;
 use aegis_core::time::Timestamp;
 use aegis_passport::attestation::Grade;
+use aegis_passport::bundle::PackName;
 use aegis_passport::document::SignedPassport;
 use aegis_passport::expect::Expectation;
 use aegis_passport::facts::WhenStale;
 use aegis_passport::ids::OperatorId;
+use aegis_passport::keys::KeyState;
 use aegis_passport::scope::Scope;
 use aegis_passport::text::Jurisdiction;
-use aegis_passport::verdict::{Outcome, Verdict};
+use aegis_passport::verdict::{Outcome, Reason, Verdict};
 use aegis_passport::verify::Ask;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -118,8 +120,8 @@ fn ask(
     expect: Expectation,
 ) -> Result<Ask, Problem> {
     let ahead = now.plus_seconds(aegis_core::limits::SKEW_SECONDS);
-    let instant = at.map(|text| Timestamp::parse_rfc3339(text).filter(|at| *at <= ahead));
-    let at = reading.read_optional("/at", "an RFC 3339 time, at most 60 s in the future", instant);
+    let parse = |text: &str| Timestamp::parse_rfc3339(text).filter(|at| *at <= ahead);
+    let at = reading.read_text("/at", "an RFC 3339 time, at most 60 s in the future", at, parse);
     if !reading.0.is_empty() {
         return Err(Problem::validation(reading.0));
     }
@@ -129,15 +131,23 @@ fn ask(
 
 impl Expect {
     fn parse(self, reading: &mut Reading) -> Expectation {
-        let operator = self.operator_id.as_deref().map(OperatorId::parse);
-        let jurisdiction = self.jurisdiction.as_deref().map(Jurisdiction::parse);
         let mut scopes = Vec::new();
         for (index, ScopeText(text)) in self.scopes.iter().flatten().enumerate() {
             scopes.extend(reading.read(&format!("/expect/scopes/{index}"), Scope::FORM, Scope::parse(text)));
         }
         Expectation {
-            operator_id: reading.read_optional("/expect/operator_id", OperatorId::FORM, operator),
-            jurisdiction: reading.read_optional("/expect/jurisdiction", Jurisdiction::FORM, jurisdiction),
+            operator_id: reading.read_text(
+                "/expect/operator_id",
+                OperatorId::FORM,
+                self.operator_id.as_deref(),
+                OperatorId::parse,
+            ),
+            jurisdiction: reading.read_text(
+                "/expect/jurisdiction",
+                Jurisdiction::FORM,
+                self.jurisdiction.as_deref(),
+                Jurisdiction::parse,
+            ),
             min_grade: self.min_grade.map(|grade| match grade {
                 GradeWord::Declared => Grade::Declared,
                 GradeWord::Attested => Grade::Attested,
@@ -224,7 +234,7 @@ impl<'a> Verified<'a> {
             agent_id: proven.map(|passport| passport.agent_id.to_string()),
             expires_at: proven.map(|passport| passport.expires_at.to_rfc3339_seconds()),
             revoked: verdict.revoked,
-            reason_code: verdict.reason.map(|reason| reason.as_str()),
+            reason_code: verdict.reason.map(Reason::as_str),
             reason: verdict.reason_text(),
             rendering: basis.rendering,
             passport_id: proven.map(|passport| passport.passport_id.to_string()),
@@ -257,7 +267,7 @@ struct Check<'a, E> {
 }
 
 fn check<'a, E>(outcome: Outcome, evidence: E) -> Check<'a, E> {
-    Check { result: outcome.as_str(), code: outcome.reason().map(|reason| reason.as_str()), evidence }
+    Check { result: outcome.as_str(), code: outcome.reason().map(Reason::as_str), evidence }
 }
 
 #[derive(Debug, Serialize)]
@@ -337,10 +347,7 @@ impl<'a> Checks<'a> {
         Checks {
             schema: check(all.schema, Nothing {}),
             issuer: check(all.issuer, Nothing {}),
-            key: check(
-                all.key.outcome,
-                KeyEvidence { key_status: all.key.key_status.map(|status| status.as_str()) },
-            ),
+            key: check(all.key.outcome, KeyEvidence { key_status: all.key.key_status.map(KeyState::as_str) }),
             signature: check(all.signature, Nothing {}),
             time: check(all.time.outcome, TimeEvidence { seconds_left: all.time.seconds_left }),
             lineage: check(
@@ -376,7 +383,7 @@ impl<'a> Checks<'a> {
                 all.policy.outcome,
                 PolicyEvidence {
                     outdated: all.policy.outdated,
-                    withdrawn: all.policy.withdrawn.iter().map(|name| name.as_str()).collect(),
+                    withdrawn: all.policy.withdrawn.iter().map(PackName::as_str).collect(),
                     details: all.policy.unmet.iter().map(|demanded| demanded.as_str()).collect(),
                 },
             ),
@@ -423,7 +430,12 @@ fn without_passport(request: &Json<'_>) -> Option<Value> {
         .map(|(name, value)| {
             let value = match value {
                 Json::Object(_) if name == "passport" => Value::Object(Map::new()),
-                other => other.to_value()?,
+                Json::Object(_)
+                | Json::Array(_)
+                | Json::String(_)
+                | Json::Number(_)
+                | Json::Bool(_)
+                | Json::Null => value.to_value()?,
             };
             Some((name.clone().into_owned(), value))
         })

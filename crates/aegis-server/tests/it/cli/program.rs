@@ -69,6 +69,7 @@ impl Program {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
+        #[expect(clippy::disallowed_methods, reason = "the child needs a path to find its tools")]
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.current_dir(self.directory.path()).env_clear().env("PATH", path).stdin(Stdio::null());
         command
