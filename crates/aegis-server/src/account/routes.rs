@@ -133,7 +133,7 @@ async fn update_organization(
     path = "/v1/organizations/me/keys",
     operation_id = "account_create_key",
     tag = "Account",
-    request_body(content = keys_wire::NewKey, description = "May be empty: a key like the organization's first."),
+    request_body(content = Option<keys_wire::NewKey>, description = "May be empty: a key like the organization's first."),
     responses((status = 201, description = "The key and its secret.", body = keys_wire::KeyAnswer))
 )]
 async fn create_key(
@@ -174,7 +174,7 @@ async fn list_keys(
     operation_id = "account_rotate_key",
     tag = "Account",
     params(("id" = String, Path, description = "The key's id.", example = "key_019e099acb007b6a9d0e1f2031425364")),
-    request_body(content = keys_wire::Rotation, description = "May be empty."),
+    request_body(content = Option<keys_wire::Rotation>, description = "May be empty."),
     responses((status = 200, description = "The key and its new secret.", body = keys_wire::KeyAnswer))
 )]
 async fn rotate_key(
@@ -215,7 +215,7 @@ async fn revoke_key(
     path = "/v1/auth/token",
     operation_id = "account_mint_token",
     tag = "Account",
-    request_body(content = keys_wire::NewToken, description = "May be empty: a token for all the key's scopes."),
+    request_body(content = Option<keys_wire::NewToken>, description = "May be empty: a token for all the key's scopes."),
     responses((status = 200, description = "A token good for 15 minutes.", body = keys_wire::TokenAnswer,
         headers(("Cache-Control" = String, description = "`no-store`."))))
 )]
@@ -291,7 +291,7 @@ async fn list_access_requests(
     operation_id = "account_approve_access",
     tag = "Account",
     params(("id" = String, Path, description = "The request's id.", example = "acr_019e099acb007b6a9d0e1f2031425364")),
-    request_body(content = access_wire::Approval, description = "May be empty."),
+    request_body(content = Option<access_wire::Approval>, description = "May be empty."),
     responses((status = 200, description = "The organization and its first key.", body = access_wire::ApprovedAnswer))
 )]
 async fn approve_access(

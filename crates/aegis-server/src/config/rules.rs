@@ -118,6 +118,11 @@ fn exposure(config: &Config, findings: &mut Findings) {
     let (cert, key) = (config.tls.cert_file.is_some(), config.tls.key_file.is_some());
     findings.require(cert || !key, "tls.cert_file", "must be set, because tls.key_file is");
     findings.require(key || !cert, "tls.key_file", "must be set, because tls.cert_file is");
+    findings.require(
+        config.http.listen.port() != 0 || config.http.public_origin.is_some(),
+        "http.public_origin",
+        "must be set when http.listen leaves the port open: the issuer's name would change with every start",
+    );
     let local = config.http.listen.ip().to_canonical().is_loopback();
     findings.require(
         local || cert || key || !config.http.trusted_proxies.is_empty(),

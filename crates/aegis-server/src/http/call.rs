@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use aegis_core::crypto::digest::Digest;
 use aegis_core::limits::IDEMPOTENCY_KEY_MAX;
-use aegis_kernel::caller::Intent;
+use aegis_kernel::caller::{Intent, Party};
 use aegis_kernel::credential::Presented;
 use aegis_kernel::{Access, Call, Caller, Kernel};
 use axum::extract::{FromRef, FromRequestParts};
@@ -73,9 +73,13 @@ where
             kernel.authenticate(presented, O::PERMISSION, address).await?
         };
         Ok(Authenticated {
-            caller,
             address,
-            idempotency_key: idempotency_key(&parts.headers)?,
+            // Strangers share no intents: two of them may well choose the same name.
+            idempotency_key: match caller.party {
+                Party::Anonymous => None,
+                Party::Instance | Party::Organization(_) => idempotency_key(&parts.headers)?,
+            },
+            caller,
             method: parts.method.clone(),
             path: parts.uri.path().to_owned(),
             operation: PhantomData,

@@ -122,7 +122,7 @@ fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
     for part in query.split('&').filter(|part| !part.is_empty()) {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         let (Some(name), Some(value)) = (decode(name), decode(value)) else {
-            let message = "The query string is not percent-encoded UTF-8.";
+            let message = "The query string is not percent-encoded UTF-8 without control characters.";
             return Err(Problem::validation(vec![Violation::new("", "encoding", message)]));
         };
         pairs.push((name, value));
@@ -161,11 +161,14 @@ fn at(name: &str, rule: &str, message: String) -> Violation {
 pub fn parameters_of<T: ToSchema>() -> Vec<Parameter> {
     let RefOr::T(Schema::Object(object)) = T::schema() else { return Vec::new() };
     let required = object.required;
+    let mut named = Vec::new();
+    T::schemas(&mut named);
     let fields = object.properties.into_iter();
     fields
         .map(|(name, schema)| {
             let needed = if required.contains(&name) { Required::True } else { Required::False };
             let (schema, description) = without_null(schema);
+            let schema = resolved(schema, &named);
             ParameterBuilder::new()
                 .name(name)
                 .parameter_in(ParameterIn::Query)
@@ -177,21 +180,41 @@ pub fn parameters_of<T: ToSchema>() -> Vec<Parameter> {
         .collect()
 }
 
+/// A parameter's own copy of a named schema: names are known to bodies only.
+fn resolved(schema: RefOr<Schema>, named: &[(String, RefOr<Schema>)]) -> RefOr<Schema> {
+    let RefOr::Ref(reference) = &schema else { return schema };
+    let name = reference.ref_location.rsplit('/').next().unwrap_or_default();
+    let found = named.iter().find(|(known, _)| known == name).map(|(_, schema)| schema.clone());
+    found.unwrap_or(schema)
+}
+
+fn is_null(item: &RefOr<Schema>) -> bool {
+    use utoipa::openapi::schema::{SchemaType, Type};
+    matches!(item, RefOr::T(Schema::Object(object)) if object.schema_type == SchemaType::Type(Type::Null))
+}
+
 /// A parameter is absent or has a value, never null; and its words belong to the parameter.
 fn without_null(schema: RefOr<Schema>) -> (RefOr<Schema>, Option<String>) {
     use utoipa::openapi::schema::{SchemaType, Type};
     let mut object = match schema {
         RefOr::T(Schema::Object(object)) => object,
         RefOr::T(Schema::OneOf(mut choice)) => {
-            let description = choice.description.take();
-            let is_null = |item: &RefOr<Schema>| matches!(item, RefOr::T(Schema::Object(object)) if object.schema_type == SchemaType::Type(Type::Null));
+            let words = choice.description.take();
             choice.items.retain(|item| !is_null(item));
-            let only = choice.items.pop().filter(|_| choice.items.is_empty());
-            return (only.unwrap_or(RefOr::T(Schema::OneOf(choice))), description);
+            return match (choice.items.pop(), choice.items.is_empty()) {
+                (Some(only), true) => {
+                    let (schema, own_words) = without_null(only);
+                    (schema, words.or(own_words))
+                }
+                (last, _) => {
+                    choice.items.extend(last);
+                    (RefOr::T(Schema::OneOf(choice)), words)
+                }
+            };
         }
         RefOr::Ref(mut reference) => {
-            let description = std::mem::take(&mut reference.description);
-            return (RefOr::Ref(reference), (!description.is_empty()).then_some(description));
+            let words = std::mem::take(&mut reference.description);
+            return (RefOr::Ref(reference), (!words.is_empty()).then_some(words));
         }
         other @ RefOr::T(_) => return (other, None),
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aegis_core::time::Timestamp;
 use aegis_kernel::job::{Job, Report, Tick};
 use aegis_kernel::{Call, Caller, Failure, Kernel, Operation};
+use aegis_passport::ids::KeyId;
 use aegis_passport::key_history::RESIGN_SECONDS;
 use aegis_passport::keys::{KeyState, Purpose};
 use aegis_store::{Cause, Fault};
@@ -34,9 +35,9 @@ impl KeyUpkeep {
     async fn keep_up(&self) -> Result<Report, Fault> {
         let now = self.kernel.now();
         let (kernel, registry) = (self.kernel.clone(), Arc::clone(&self.registry));
-        if self.passport_key_is_old(now) {
-            let reason = Some("scheduled rotation".to_owned());
-            self.run(RotateKey { kernel, registry, purpose: Purpose::Passport, reason }).await?;
+        if let Some(old) = self.old_passport_key(now) {
+            let (purpose, reason) = (Purpose::Passport, Some("scheduled rotation".to_owned()));
+            self.run(RotateKey { kernel, registry, purpose, only: Some(old), reason }).await?;
             return Ok(Report::Worked);
         }
         if self.registry.published().expires_at.seconds_since(now) < RESIGN_SECONDS {
@@ -46,12 +47,13 @@ impl KeyUpkeep {
         Ok(Report::Idle)
     }
 
-    fn passport_key_is_old(&self, now: Timestamp) -> bool {
+    /// The signing passport key, if it has signed long enough.
+    fn old_passport_key(&self, now: Timestamp) -> Option<KeyId> {
         let age_max = i64::from(self.registry.settings().key_rotation_days).saturating_mul(DAY_SECONDS);
-        let signs = self.registry.published();
-        let mut keys = signs.records.iter();
+        let published = self.registry.published();
+        let mut keys = published.records.iter();
         let active = keys.find(|key| key.purpose == Purpose::Passport && key.state() == KeyState::Active);
-        active.is_some_and(|key| now.seconds_since(key.not_before) >= age_max)
+        active.filter(|key| now.seconds_since(key.not_before) >= age_max).map(|key| key.key_id)
     }
 
     async fn run<O: Operation>(&self, operation: O) -> Result<(), Fault> {
@@ -64,7 +66,9 @@ impl KeyUpkeep {
                 Err(Fault::Internal { what: "keep the keys up", cause: Cause::new(rejection) })
             }
             Err(Failure::Refused(refused)) => {
-                Err(Fault::Internal { what: "keep the keys up", cause: Cause::text(refused.to_string()) })
+                // Somebody else rotated it meanwhile, which is just as well.
+                tracing::debug!(%refused, "keys are kept up already");
+                Ok(())
             }
         }
     }

@@ -11,7 +11,7 @@ use aegis_passport::revocation_list::{
 };
 use aegis_passport::signed::{SignedType, Signer, sign};
 use aegis_store::{Cause, Fault, Tx};
-use axum::body::Bytes;
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::registry::Registry;

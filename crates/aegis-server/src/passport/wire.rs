@@ -115,7 +115,7 @@ pub(crate) struct IssueRequest {
     #[schema(nullable = false, format = DateTime, max_length = 40, example = "2027-05-08T22:00:00Z")]
     expires_at: Option<String>,
     /// The passport above, for a delegated agent: `pp_` and 32 lower-case hexadecimal digits.
-    #[schema(nullable = false, pattern = "^pp_[0-9a-f]{32}$")]
+    #[schema(nullable = false, pattern = "^pp_[0-9a-f]{12}[47][0-9a-f]{3}[89ab][0-9a-f]{15}$")]
     parent_passport_id: Option<String>,
     /// Levels of delegation allowed below; 0 by default.
     #[schema(nullable = false, minimum = 0, maximum = 8, example = 0)]
@@ -306,10 +306,10 @@ pub(crate) enum ReasonCode {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RevokeRequest {
     /// The agent to revoke with all its passports, for ever; or the agent of `passport_id`.
-    #[schema(nullable = false, pattern = "^agent_[0-9a-f]{32}$")]
+    #[schema(nullable = false, pattern = "^agent_[0-9a-f]{12}[47][0-9a-f]{3}[89ab][0-9a-f]{15}$")]
     agent_id: Option<String>,
     /// The one passport to revoke.
-    #[schema(nullable = false, pattern = "^pp_[0-9a-f]{32}$")]
+    #[schema(nullable = false, pattern = "^pp_[0-9a-f]{12}[47][0-9a-f]{3}[89ab][0-9a-f]{15}$")]
     passport_id: Option<String>,
     /// For the audit trail only, never published: 1-1000 characters without control characters.
     #[schema(

@@ -26,7 +26,8 @@ fn edge() -> Edge {
 }
 
 fn http(settings: &[(&str, &str)]) -> Http {
-    let environment = [("LISTEN", "127.0.0.1:0"), ("WORKERS", "2")].iter().chain(settings);
+    let fixed = [("LISTEN", "127.0.0.1:0"), ("PUBLIC_ORIGIN", "http://localhost"), ("WORKERS", "2")];
+    let environment = fixed.iter().chain(settings);
     let environment =
         environment.map(|(name, value)| (format!("AEGIS__HTTP__{name}"), (*value).to_owned())).collect();
     Config::load(&Sources { environment, ..Sources::default() }).unwrap().http

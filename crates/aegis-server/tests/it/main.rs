@@ -12,6 +12,7 @@ mod audit;
 mod cli;
 mod coverage;
 mod harness;
+mod keys;
 mod openapi;
 mod passport;
 mod sandbox;

@@ -28,9 +28,14 @@ pub struct NewKey {
     expires_at: Option<String>,
 }
 
-/// The name of a scope.
+/// The name of a scope: which ones a key may hold depends on its organization's roles.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
-#[schema(value_type = String, min_length = 1, max_length = 64, example = "identity:read")]
+#[schema(
+    value_type = String,
+    max_length = 64,
+    pattern = "^(keys|audit:read|identity:[a-z]+|exchange:[a-z-]+)$",
+    example = "identity:read"
+)]
 pub struct ScopeName(String);
 
 /// The names alone.

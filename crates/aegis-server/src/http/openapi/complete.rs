@@ -114,7 +114,7 @@ fn complete_operation(operation: &mut Map<String, Value>, method: &str) {
     if changes && method == "post" {
         offer_idempotency(operation);
     }
-    let problems = problems(operation, audience, &own);
+    let problems = problems(operation, audience, &own, changes && method == "post");
     let responses = operation.entry("responses").or_insert_with(|| json!({}));
     for (status, codes) in problems {
         let answer = match codes.as_slice() {
@@ -168,10 +168,14 @@ fn problems(
     operation: &Map<String, Value>,
     audience: Audience,
     own: &Value,
+    idempotent: bool,
 ) -> BTreeMap<String, Vec<ProblemCode>> {
     use ProblemCode as P;
     let mut codes: BTreeSet<ProblemCode> =
         [P::HttpsRequired, P::MethodNotAllowed, P::Internal, P::Unavailable].into();
+    if idempotent {
+        codes.insert(P::IdempotencyConflict);
+    }
     if audience != Audience::Anyone {
         codes.extend([P::AmbiguousCredentials, P::Unauthorized, P::InsufficientScope, P::RateLimited]);
         codes.extend([P::OrganizationSuspended, P::KeyIpNotAllowed]);

@@ -112,7 +112,7 @@ fn completes_answers() {
     let plant = &paths["/trees"]["post"];
     assert_eq!(
         keys(&plant["responses"]),
-        ["201", "400", "401", "403", "404", "405", "409", "413", "415", "429", "500", "503"]
+        ["201", "400", "401", "403", "404", "405", "409", "413", "415", "422", "429", "500", "503"]
     );
     assert_eq!(plant["responses"]["409"]["$ref"], "#/components/responses/AgentNameTaken");
     assert!(plant["responses"]["400"]["description"].as_str().unwrap().contains("AMBIGUOUS_CREDENTIALS"));

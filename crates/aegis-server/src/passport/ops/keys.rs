@@ -10,6 +10,7 @@ use aegis_kernel::operation::Evidence;
 use aegis_kernel::outbox::Event;
 use aegis_kernel::rate::RateClass;
 use aegis_kernel::{Access, Caller, Commit, Kernel, Operation, Outcome, Permission};
+use aegis_passport::ids::KeyId;
 use aegis_passport::keys::{KeyRefused, Purpose};
 use aegis_store::{Cause, Fault, Lane, Tx};
 use serde_json::json;
@@ -28,6 +29,8 @@ pub(crate) struct RotateKey {
     pub(crate) kernel: Kernel,
     pub(crate) registry: Arc<Registry>,
     pub(crate) purpose: Purpose,
+    /// Only while this key signs; whichever does if absent.
+    pub(crate) only: Option<KeyId>,
     pub(crate) reason: Option<String>,
 }
 
@@ -47,6 +50,9 @@ impl Operation for RotateKey {
 
     fn run(&self, tx: &mut Tx<'_>, at: &mut Moment, _: &Caller) -> Outcome<KeyDenied> {
         let mut old = active(tx, self.purpose)?;
+        if let Some(only) = self.only.filter(|only| only.to_string() != old.id) {
+            return Err(KeyDenied::Rules(KeyRefused::NotActive(only)).into());
+        }
         old.state = KeyState::Retired;
         old.retired_at = Some(at.now());
         old.changed_at = at.now();

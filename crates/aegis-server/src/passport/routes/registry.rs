@@ -283,7 +283,7 @@ async fn rotate_key(
         PurposeWord::Log => Purpose::Log,
         PurposeWord::Root => Purpose::Root,
     };
-    let operation = RotateKey { kernel: kernel.clone(), registry, purpose, reason: body.reason };
+    let operation = RotateKey { kernel: kernel.clone(), registry, purpose, only: None, reason: body.reason };
     Ok(kernel.execute(caller.with_body(digest), operation).await?.into())
 }
 

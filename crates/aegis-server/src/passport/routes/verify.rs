@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use super::super::Registry;
 use super::super::queries::FindDocument;
-use super::super::wire::{Basis, Verified, VerifyQuery, VerifyRequest, split_request};
+use super::super::wire::{Basis, Verified, VerifyBatch, VerifyQuery, VerifyRequest, split_request};
 use crate::app::App;
 use crate::http::openapi::{Audience, open_to};
 use crate::http::{Problem, ProblemCode, Query, Violation, body};
@@ -138,7 +138,7 @@ async fn verify_registered(
     path = "/api/agent/verify/batch",
     operation_id = "identity_verify_batch",
     tag = "Identity",
-    request_body(content((Vec<VerifyRequest> = "application/json"), (String = "application/x-ndjson"))),
+    request_body(content((VerifyBatch = "application/json"), (String = "application/x-ndjson"))),
     responses(
         (status = 200, description = "The verdicts, each with its index.", content(
             (Vec<Verified> = "application/json"), (String = "application/x-ndjson"),

@@ -44,6 +44,12 @@ pub(crate) struct VerifyRequest {
     expect: Option<Expect>,
 }
 
+/// Verify requests, answered in the same order.
+#[derive(Debug, ToSchema)]
+#[schema(min_items = 1, max_items = 1000)]
+#[expect(dead_code, reason = "a description only: each request is read from the text itself")]
+pub(crate) struct VerifyBatch(Vec<VerifyRequest>);
+
 /// When and how recent, for a passport asked for by its id.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -67,7 +67,8 @@ fn group_heads(group: &str) -> Vec<(usize, &str)> {
 }
 
 /// A6: files and folders of the server where HTTP types may stand: the shared edge, that of each slice, and the wiring.
-const HTTP_FILES: [&str; 7] = ["http", "routes", "problems", "upload", "download", "stream", "app"];
+const HTTP_FILES: [&str; 9] =
+    ["http", "routes", "problems", "upload", "download", "stream", "app", "serve", "router"];
 const HTTP_CRATES: [&str; 6] = ["axum", "hyper", "hyper_util", "tower", "tower_http", "utoipa_axum"];
 
 fn http_outside(file: &File) -> Vec<Finding> {
