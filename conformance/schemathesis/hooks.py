@@ -27,6 +27,9 @@ BEYOND_SCHEMA = {
     ("*", "/cursor", "*"),
     # Times that are compared with the clock or with what is stored.
     ("*", "/at", "form"),
+    ("/api/agent/verify/batch", "*", "form"),
+    # No pack twice in one text.
+    ("/api/agent/issue", "/policy_bundle", "form"),
     ("/registry/keys/{key_id}/revoke", "/revoked_at", "range"),
     # All moves of the clock together have a limit.
     ("/sandbox/clock", "", "maximum"),

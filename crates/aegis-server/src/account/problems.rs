@@ -37,7 +37,7 @@ fn violation(flaw: KeyFlaw) -> Violation {
     match flaw {
         KeyFlaw::Scope(ScopeFlaw::NotOfRole { index, permitted }) => {
             let message = format!("Keys of this organization may hold {}.", permitted.join(", "));
-            Violation::new(format!("/scopes/{index}"), "enum", message)
+            Violation::new(format!("/scopes/{index}"), "role", message)
         }
         KeyFlaw::Scope(ScopeFlaw::Together { approve, ask }) => {
             let message = format!("One key must not hold `{approve}` together with `{ask}`: use two keys.");

@@ -224,9 +224,16 @@ fn without_null(schema: RefOr<Schema>) -> (RefOr<Schema>, Option<String>) {
             object.schema_type = SchemaType::Type(only.clone());
         }
     }
+    let is_text = object.schema_type == SchemaType::Type(Type::String);
+    if is_text && object.pattern.is_none() && object.enum_values.is_none() && object.format.is_none() {
+        object.pattern = Some(NO_CONTROL_CHARACTERS.to_owned());
+    }
     let description = object.description.take();
     (RefOr::T(Schema::Object(object)), description)
 }
+
+/// What every text in a query string must be: see [`decode`].
+const NO_CONTROL_CHARACTERS: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
 
 #[cfg(test)]
 mod tests {

@@ -369,7 +369,7 @@ impl RevokeRequest {
         );
         if self.agent_id.is_none() && self.passport_id.is_none() {
             let message = "Name an `agent_id` or a `passport_id`.";
-            reading.0.push(Violation::new("/agent_id", "required", message));
+            reading.0.push(Violation::new("/agent_id", "oneOf", message));
         }
         if reading.0.is_empty() {
             Ok(Target { agent, passport, effective_from: effective_from.map(Timestamp::whole_second) })

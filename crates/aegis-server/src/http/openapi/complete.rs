@@ -114,6 +114,7 @@ fn complete_operation(operation: &mut Map<String, Value>, method: &str) {
     if changes && method == "post" {
         offer_idempotency(operation);
     }
+    absent_not_null(operation);
     let problems = problems(operation, audience, &own, changes && method == "post");
     let responses = operation.entry("responses").or_insert_with(|| json!({}));
     for (status, codes) in problems {
@@ -145,6 +146,18 @@ fn security(audience: Audience) -> Value {
         Audience::Anyone => json!([]),
         Audience::AnyoneOrKeyHolder => json!([{}, { "ApiKeyAuth": [] }, { "BearerAuth": [] }]),
         Audience::KeyHolder => json!([{ "ApiKeyAuth": [] }, { "BearerAuth": [] }]),
+    }
+}
+
+/// A body that may be left out is described as optional; that makes no `null` of it.
+fn absent_not_null(operation: &mut Map<String, Value>) {
+    let content =
+        operation.get_mut("requestBody").and_then(|body| body.pointer_mut("/content/application~1json"));
+    let Some(schema) = content.and_then(|content| content.get_mut("schema")) else { return };
+    let Some(choices) = schema.get("oneOf").and_then(Value::as_array) else { return };
+    let real: Vec<Value> = choices.iter().filter(|choice| choice["type"] != "null").cloned().collect();
+    if let [only] = real.as_slice() {
+        *schema = only.clone();
     }
 }
 

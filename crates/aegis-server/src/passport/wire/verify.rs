@@ -46,7 +46,7 @@ pub(crate) struct VerifyRequest {
 
 /// Verify requests, answered in the same order.
 #[derive(Debug, ToSchema)]
-#[schema(min_items = 1, max_items = 1000)]
+#[schema(min_items = 1)]
 #[expect(dead_code, reason = "a description only: each request is read from the text itself")]
 pub(crate) struct VerifyBatch(Vec<VerifyRequest>);
 
