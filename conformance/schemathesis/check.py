@@ -21,7 +21,7 @@ CHECKS = [
     "content_type_conformance",
     "response_headers_conformance",
     "response_schema_conformance",
-    "negative_data_rejection",
+    "refuses_what_it_does_not_describe",
     "unsupported_method",
     "allow_header_conformance",
     "ignored_auth",
