@@ -5,6 +5,7 @@
 
 mod counts;
 mod facts;
+pub mod fsck;
 pub(crate) mod jobs;
 mod key_history;
 mod list;

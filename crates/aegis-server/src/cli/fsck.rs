@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::complaint::Complaint;
 use super::{Exit, Place, configuration, running, screen};
 use crate::config::{Config, Mode};
+use crate::passport;
 
 /// Between two plain lines about the progress, in parts of the whole.
 const PLAIN_LINES: u64 = 10;
@@ -36,24 +37,29 @@ pub(super) fn run(arguments: &FsckArgs) -> Result<Exit, Complaint> {
     let progress = Progress::start();
     let origin = runtime.block_on(log_name(&store, &config))?;
     let report = runtime.block_on(fsck::check(&store, &origin, |done, total| progress.tell(done, total)));
+    let registry = runtime.block_on(passport::fsck::check(&store));
     progress.bar.finish_and_clear();
     store.close();
-    let report = report.map_err(fault)?;
+    let (report, registry) = (report.map_err(fault)?, registry.map_err(fault)?);
     screen::say(&format!("log {origin}"));
     let counts = [
         ("entries", report.entries),
         ("tiles", report.tiles),
         ("checkpoints", report.checkpoints),
         ("waiting", report.waiting),
+        ("agents", registry.agents),
+        ("passports", registry.passports),
+        ("status changes", registry.status_changes),
     ];
     let counts = counts.map(|(name, count)| (name, count.to_string()));
     screen::say(&screen::facts(&counts));
-    match report.first_problem {
+    let in_log = report.first_problem.map(|problem| format!("{} {}", problem.place, problem.what));
+    match in_log.or(registry.first_problem) {
         None => {
             screen::say("Everything recomputed is as it was signed.");
             Ok(Exit::Done)
         }
-        Some(problem) => Err(Complaint::refused(format!("DAMAGED: {} {}", problem.place, problem.what))),
+        Some(problem) => Err(Complaint::refused(format!("DAMAGED: {problem}"))),
     }
 }
 

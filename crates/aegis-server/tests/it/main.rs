@@ -15,5 +15,6 @@ mod harness;
 mod keys;
 mod openapi;
 mod passport;
+mod recovery;
 mod sandbox;
 mod tidy;

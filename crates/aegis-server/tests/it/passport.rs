@@ -22,7 +22,6 @@ both! {
     verify_looks_back_and_expects,
     a_batch_answers_in_order,
     the_revocation_list_is_signed_and_dense,
-    a_restart_forgets_nothing,
     other_tenants_see_nothing,
     suspended_operators_are_out_at_once,
 }
@@ -520,29 +519,6 @@ async fn the_revocation_list_is_signed_and_dense(server: TestServer) {
     let as_of = list["as_of"].clone();
     server.advance(16);
     assert_ne!(server.get("/registry/revocations", None).await.expect(200)["as_of"], as_of, "signed anew");
-}
-
-/// Goal: everything acknowledged is there after a restart, in memory as in rows.
-async fn a_restart_forgets_nothing(server: TestServer) {
-    let root = server.issue_with(json!({ "scopes": ["a:b"], "delegation_max_depth": 1 })).await.expect(201);
-    let child = json!({ "parent_passport_id": root["passport_id"], "scopes": ["a:b"] });
-    let child = server.issue_with(child).await.expect(201);
-    let gone = server.issue().await;
-    let body = json!({ "agent_id": gone["agent_id"], "reason": "x" });
-    server.post("/registry/revoke", Some(server.operator()), &body).await.expect(200);
-    let keys = server.get("/registry/keys", None).await.bytes;
-    let before: Vec<Value> =
-        [server.verify(&root).await, server.verify(&child).await, server.verify(&gone).await].into();
-    let server = server.restart().await;
-    assert_eq!(server.get("/registry/keys", None).await.bytes, keys);
-    let after: Vec<Value> =
-        [server.verify(&root).await, server.verify(&child).await, server.verify(&gone).await].into();
-    for (before, after) in before.iter().zip(&after) {
-        assert_eq!((&before["valid"], &before["reason_code"]), (&after["valid"], &after["reason_code"]));
-        assert_eq!(before["checks"]["lineage"]["seq"], after["checks"]["lineage"]["seq"]);
-    }
-    let remaining = server.issue_with(json!({})).await;
-    assert_eq!(remaining.header("x-ratelimit-remaining"), Some("6"), "the window outlives a restart");
 }
 
 /// Invariant 14, by hand for this slice. Method: another operator asks for what exists and what does not.

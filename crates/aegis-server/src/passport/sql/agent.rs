@@ -73,6 +73,20 @@ pub(crate) fn list_agents(
     tx.list(LIST, &values, agent_row)
 }
 
+/// All agents in the order of their ids, for full checks.
+pub(crate) fn list_all_agents(
+    tx: &mut Tx<'_>,
+    after: Option<AgentId>,
+    limit: u32,
+) -> Result<Vec<AgentRow>, Fault> {
+    const LIST: Sql = Sql::new(
+        "SELECT id, operator_id, agent_name, lineage_seq, lineage_hash, revoked_at, effective_from, \
+         reason_code, revoke_log_entry, revoke_sequence, created_at FROM agent \
+         WHERE (CAST($1 AS TEXT) IS NULL OR id > $1) ORDER BY id LIMIT $2",
+    );
+    tx.list(LIST, &[after.map(|id| id.to_string()).into(), limit.into()], agent_row)
+}
+
 pub(crate) fn insert_agent(tx: &mut Tx<'_>, agent: &AgentRow) -> Result<(), Fault> {
     const INSERT: Sql = Sql::new(
         "INSERT INTO agent (id, operator_id, agent_name, status, lineage_seq, lineage_hash, created_at) \
