@@ -1,6 +1,4 @@
-//! One verification, part by part and without HTTP. `cargo bench -p aegis-bench`.
-
-mod instance;
+//! One verification, part by part. `cargo bench -p aegis-bench`.
 
 use std::hint::black_box;
 
@@ -9,8 +7,7 @@ use aegis_core::crypto::sign::PublicKey;
 use aegis_core::encoding::from_hex;
 use aegis_core::json::{Json, parse};
 use aegis_passport::document::SignedPassport;
-use aegis_passport::verify::Ask;
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 
 const VECTOR: &str = include_str!("../../vectors/passport/v1.json");
 
@@ -46,45 +43,5 @@ fn parts(criterion: &mut Criterion) {
     });
 }
 
-fn registry(criterion: &mut Criterion) {
-    let Ok(mut instance) = instance::Instance::open() else { return };
-    let documents: Vec<Vec<u8>> = (0..2_000).filter_map(|_| instance.issue().ok()).collect();
-    let Some(repeated) = documents.first() else { return };
-    let verdict = |document: &[u8]| {
-        let text = parse(document, 64).ok()?;
-        // Not asked about now: whether it is valid is not the question, what it costs is.
-        Some(
-            instance
-                .registry
-                .verify(&text, &Ask::now(aegis_core::time::Timestamp::from_seconds(1_900_000_000)))
-                .1
-                .proven,
-        )
-    };
-    criterion.bench_function("Registry::verify, proven before", |bencher| {
-        bencher.iter(|| verdict(black_box(repeated)));
-    });
-    let mut fresh = documents.iter();
-    criterion.bench_function("Registry::verify, first seen", |bencher| {
-        // A spoilt signature costs the same curve and is never remembered; a thousand real ones would soon be.
-        bencher.iter_batched(
-            || spoilt(fresh.next().unwrap_or(repeated)),
-            |document| verdict(&document),
-            BatchSize::SmallInput,
-        );
-    });
-}
-
-/// The document with another last scalar character.
-fn spoilt(document: &[u8]) -> Vec<u8> {
-    let mut document = document.to_vec();
-    let mark: &[u8] = b"\"ed25519:";
-    let at = document.windows(mark.len()).position(|window| window == mark).map(|at| at + mark.len() + 50);
-    if let Some(byte) = at.and_then(|at| document.get_mut(at)) {
-        *byte = if *byte == b'A' { b'B' } else { b'A' };
-    }
-    document
-}
-
-criterion_group!(benches, parts, registry);
+criterion_group!(benches, parts);
 criterion_main!(benches);
