@@ -30,6 +30,7 @@ CREATE TABLE passport (
     lineage_hash TEXT NOT NULL,
     parent_id TEXT,
     root_id TEXT NOT NULL,
+    issued_below INTEGER NOT NULL DEFAULT 0,
     supersedes TEXT,
     superseded_by TEXT,
     list INTEGER NOT NULL,

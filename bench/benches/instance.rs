@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aegis_core::crypto::aead::SealingKey;
 use aegis_core::secret::Secret;
@@ -12,7 +13,7 @@ use aegis_server::account::seed_sandbox;
 use aegis_server::app::{App, Mode, Wiring};
 use aegis_server::config::{Config, Sources};
 use aegis_server::http::edge::Edge;
-use aegis_server::passport::Registry;
+use aegis_server::passport::{Registry, Settings};
 use aegis_server::router::routes;
 use aegis_server::serve::Server;
 use aegis_store::{Location, OpenMode};
@@ -42,7 +43,8 @@ impl Instance {
             log_origin: "id.example.org/log".to_owned(),
             clock: Clock::System,
             entropy: EntropySource::from_seed([7; 32]),
-            issue_per_hour: 1_000_000,
+            identity: Settings { issue_per_hour: 1_000_000, ..Settings::default() },
+            sequencer_interval: Duration::from_secs(1),
         };
         let runtime = Runtime::new()?;
         let app = runtime.block_on(App::open(wiring))?;

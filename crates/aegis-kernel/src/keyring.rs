@@ -160,11 +160,11 @@ impl Keyring {
     /// [`Fault::Internal`] when there is none, or its seed does not open: wrong key-encryption key, or a row
     /// that was moved.
     pub fn signer(&self, tx: &mut Tx<'_>, purpose: &str) -> Result<Signer, Fault> {
-        let row = sql::find_in_state(tx, purpose, KeyState::Active)?.ok_or_else(|| Fault::Internal {
+        let id = sql::find_active_id(tx, purpose)?.ok_or_else(|| Fault::Internal {
             what: "find the active signing key",
             cause: Cause::text(format!("no active key of purpose {purpose}")),
         })?;
-        self.open(tx, row.id)
+        self.open(tx, id)
     }
 
     /// The key called `key_id`, ready to sign.

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use aegis_core::crypto::digest::Digest;
-use aegis_core::crypto::sign::{PublicKey, Signature, SignatureRefused, SigningKey};
+use aegis_core::crypto::sign::{PreparedKey, PublicKey, Signature, SignatureRefused, SigningKey};
 use aegis_core::id::AgentId;
 use aegis_core::json::Json;
 use aegis_core::time::Timestamp;
@@ -286,6 +286,15 @@ impl SignedPassport {
     /// [`SignatureRefused`] when it does not hold.
     pub fn verify_signature(&self, key: &PublicKey) -> Result<(), SignatureRefused> {
         key.verify(&self.message(), &self.signature)
+    }
+
+    /// [`SignedPassport::verify_signature`] under a key prepared in advance.
+    ///
+    /// # Errors
+    /// [`SignatureRefused`] when it does not hold.
+    pub fn verify_prepared(&self, key: &PreparedKey) -> Result<(), SignatureRefused> {
+        let (before, after) = self.around_signature();
+        key.verify(&[before, after], &self.signature)
     }
 }
 

@@ -1,13 +1,14 @@
 //! Issuer keys: one purpose each, one active per purpose, and what a key proves at which instant.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use aegis_core::crypto::digest::Digest;
-use aegis_core::crypto::sign::PublicKey;
+use aegis_core::crypto::sign::{PreparedKey, PublicKey, SignatureRefused};
 use aegis_core::time::Timestamp;
 
 use crate::closed_set::closed_set;
-use crate::document::Passport;
+use crate::document::{Passport, SignedPassport};
 use crate::ids::{Did, KeyId};
 use crate::verdict::Reason;
 
@@ -203,12 +204,17 @@ pub fn announce(key: &PublicKey) -> Digest {
 pub struct KeyBook {
     issuer: Did,
     keys: HashMap<KeyId, KeyRecord>,
+    // One for each key that signs passports: verification is hot, and these keys are few.
+    prepared: HashMap<KeyId, Arc<PreparedKey>>,
 }
 
 impl KeyBook {
     /// Every key of `issuer`, of whatever purpose.
     pub fn new(issuer: Did, keys: impl IntoIterator<Item = KeyRecord>) -> KeyBook {
-        KeyBook { issuer, keys: keys.into_iter().map(|key| (key.key_id, key)).collect() }
+        let keys: HashMap<KeyId, KeyRecord> = keys.into_iter().map(|key| (key.key_id, key)).collect();
+        let signing = keys.values().filter(|key| key.purpose == Purpose::Passport);
+        let prepared = signing.map(|key| (key.key_id, Arc::new(PreparedKey::new(key.public_key)))).collect();
+        KeyBook { issuer, keys, prepared }
     }
 
     /// Whose keys these are.
@@ -231,6 +237,21 @@ impl KeyBook {
         }
         let key = self.keys.get(&passport.key_id).ok_or(Reason::KeyUnknown)?;
         if key.purpose == Purpose::Passport { Ok(key) } else { Err(Reason::KeyPurposeMismatch) }
+    }
+
+    /// Step 5 of verification: checks the signature under `key`, found by [`KeyBook::find_for`].
+    ///
+    /// # Errors
+    /// [`SignatureRefused`] when it does not hold.
+    pub fn check_signature(
+        &self,
+        passport: &SignedPassport,
+        key: &KeyRecord,
+    ) -> Result<(), SignatureRefused> {
+        match self.prepared.get(&key.key_id) {
+            Some(prepared) => passport.verify_prepared(prepared),
+            None => passport.verify_signature(&key.public_key),
+        }
     }
 }
 

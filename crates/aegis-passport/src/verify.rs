@@ -65,12 +65,16 @@ pub struct Proven<'p, 'k> {
 }
 
 impl<'p, 'k> Proven<'p, 'k> {
-    /// Step 5: checks the signature under `key`, found by [`KeyBook::find_for`].
+    /// Step 5: checks the signature under `key`, which [`KeyBook::find_for`] found in `keys`.
     ///
     /// # Errors
     /// [`Reason::SignatureInvalid`].
-    pub fn by_signature(passport: &'p SignedPassport, key: &'k KeyRecord) -> Result<Proven<'p, 'k>, Reason> {
-        match passport.verify_signature(&key.public_key) {
+    pub fn by_signature(
+        passport: &'p SignedPassport,
+        key: &'k KeyRecord,
+        keys: &KeyBook,
+    ) -> Result<Proven<'p, 'k>, Reason> {
+        match keys.check_signature(passport, key) {
             Ok(()) => Ok(Proven { passport, key }),
             Err(_) => Err(Reason::SignatureInvalid),
         }
@@ -140,7 +144,7 @@ pub fn verify<'f>(
         Err(error) => return refuse_document(&error, ask),
     };
     let key = keys.find_for(passport.passport());
-    match key.and_then(|key| Proven::by_signature(&passport, key)) {
+    match key.and_then(|key| Proven::by_signature(&passport, key, keys)) {
         Ok(proven) => judge(proven, &facts(&passport), ask),
         Err(reason) => stopped(reason, ask),
     }

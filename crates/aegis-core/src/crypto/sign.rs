@@ -2,13 +2,17 @@
 //!
 //! *Strict* means: canonical `S`, canonical `A` and `R`, no small-order `A` or `R`, the equation without the
 //! cofactor, one signature at a time. [`PublicKey::from_bytes`] refuses weak and non-canonical keys once, so
-//! [`PublicKey::verify`] needs only the plain equation and a list of small-order `R`: it recomputes the
-//! encoding of `R` and compares bytes, which excludes every non-canonical `R` by itself.
+//! a verification needs only the plain equation and a list of small-order `R`: it computes the encoding that
+//! `R` must have and compares bytes, which excludes every non-canonical `R` by itself.
 //! A differential test holds this against two independent implementations.
 
 use std::fmt;
 
+use curve25519_dalek::edwards::{EdwardsBasepointTable, EdwardsPoint};
+use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::BasepointTable as _;
 use ed25519_dalek::Signer as _;
+use sha2::{Digest as _, Sha512};
 
 use crate::encoding::{from_base64url_exact, to_base64url};
 use crate::secret::Secret;
@@ -76,14 +80,69 @@ impl PublicKey {
     /// # Errors
     /// [`SignatureRefused`] for every signature that RFC 8032 or strictness refuses.
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), SignatureRefused> {
-        let (r, _) = signature.0.split_at(32);
-        if SMALL_ORDER.iter().any(|point| point == r) {
-            return Err(SignatureRefused);
-        }
-        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        #[expect(clippy::disallowed_methods, reason = "this is the one verify function of the tree")]
-        ed25519_dalek::Verifier::verify(&self.0, message, &signature).map_err(|_| SignatureRefused)
+        let negated = -self.0.to_edwards();
+        check_equation(self, &[message], signature, |k, s| {
+            EdwardsPoint::vartime_double_scalar_mul_basepoint(k, &negated, s)
+        })
     }
+}
+
+/// A public key together with a table of its multiples (30 KiB): verifies in four fifths of the time of
+/// [`PublicKey::verify`], with the same verdicts. For keys known in advance, such as an issuer's own.
+pub struct PreparedKey {
+    key: PublicKey,
+    negated: EdwardsBasepointTable,
+}
+
+impl PreparedKey {
+    /// Computes the table, which takes about as long as three verifications.
+    pub fn new(key: PublicKey) -> PreparedKey {
+        PreparedKey { key, negated: EdwardsBasepointTable::create(&-key.0.to_edwards()) }
+    }
+
+    /// The key itself.
+    pub fn public(&self) -> &PublicKey {
+        &self.key
+    }
+
+    /// Checks `signature` over the concatenation of `parts`, strictly (see the module's description).
+    ///
+    /// # Errors
+    /// [`SignatureRefused`] for every signature that RFC 8032 or strictness refuses.
+    pub fn verify(&self, parts: &[&[u8]], signature: &Signature) -> Result<(), SignatureRefused> {
+        check_equation(&self.key, parts, signature, |k, s| {
+            self.negated.mul_base(k) + EdwardsPoint::mul_base(s)
+        })
+    }
+}
+
+impl fmt::Debug for PreparedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.key, f)
+    }
+}
+
+/// The one verification of the tree (RFC 8032 §5.1.7, strict). `combine` computes `[S]B − [k]A` from `k` and
+/// `S`, by whatever means is fastest for the key at hand.
+fn check_equation(
+    key: &PublicKey,
+    parts: &[&[u8]],
+    signature: &Signature,
+    combine: impl FnOnce(&Scalar, &Scalar) -> EdwardsPoint,
+) -> Result<(), SignatureRefused> {
+    let (r, s) = signature.halves();
+    if SMALL_ORDER.contains(r) {
+        return Err(SignatureRefused);
+    }
+    let s = Option::<Scalar>::from(Scalar::from_canonical_bytes(*s)).ok_or(SignatureRefused)?;
+    let mut hash = Sha512::new();
+    hash.update(r);
+    hash.update(key.as_bytes());
+    for part in parts {
+        hash.update(part);
+    }
+    let k = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
+    if combine(&k, &s).compress().as_bytes() == r { Ok(()) } else { Err(SignatureRefused) }
 }
 
 impl fmt::Debug for PublicKey {
@@ -105,6 +164,12 @@ impl Signature {
     /// The 64 bytes.
     pub const fn as_bytes(&self) -> &[u8; 64] {
         &self.0
+    }
+
+    /// `R` and `S`.
+    fn halves(&self) -> (&[u8; 32], &[u8; 32]) {
+        let ([r, s], _) = self.0.as_chunks::<32>() else { unreachable!() };
+        (r, s)
     }
 
     /// Parses the `ed25519:` + 86 characters base64url form of documents.

@@ -1,6 +1,6 @@
 //! Published Ed25519 vectors: what must hold holds, what must not does not.
 
-use aegis_core::crypto::sign::{PublicKey, Signature, SigningKey};
+use aegis_core::crypto::sign::{PreparedKey, PublicKey, Signature, SigningKey};
 use aegis_core::encoding::from_hex;
 use aegis_core::secret::Secret;
 use serde_json::Value;
@@ -62,10 +62,16 @@ pub(crate) fn published() -> Vec<Case> {
     cases
 }
 
-/// Our verdict; a signature that is not 64 bytes long has no value of our type at all.
+/// Our verdict, which a key prepared in advance must share, wherever the message is cut; a signature that is not
+/// 64 bytes long has no value of our type at all.
 pub(crate) fn ours(key: &[u8; 32], message: &[u8], signature: &[u8]) -> bool {
-    let Ok(signature) = signature.try_into() else { return false };
-    PublicKey::from_bytes(key).is_ok_and(|key| key.verify(message, &Signature::from_bytes(signature)).is_ok())
+    let (Ok(key), Ok(signature)) = (PublicKey::from_bytes(key), signature.try_into()) else { return false };
+    let signature = Signature::from_bytes(signature);
+    let verdict = key.verify(message, &signature).is_ok();
+    let (before, after) = message.split_at(message.len() / 2);
+    let prepared = PreparedKey::new(key).verify(&[before, after], &signature).is_ok();
+    assert_eq!(prepared, verdict, "the prepared key {key:?} differs on {signature:?}");
+    verdict
 }
 
 /// All published verdicts of the three sets, case by case.

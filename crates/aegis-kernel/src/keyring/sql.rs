@@ -68,6 +68,12 @@ pub(super) fn find_in_state(
     tx.optional(FIND, &[purpose.into(), state.name().into()], key_row)
 }
 
+/// The id alone: decoding a public key takes longer than all else that signing asks of the row.
+pub(super) fn find_active_id(tx: &mut Tx<'_>, purpose: &str) -> Result<Option<String>, Fault> {
+    const FIND: Sql = Sql::new("SELECT id FROM signing_key WHERE purpose = $1 AND state = 'active'");
+    tx.optional(FIND, &[purpose.into()], |row| row.get(0))
+}
+
 pub(super) fn sealed_seed(tx: &mut Tx<'_>, id: &str) -> Result<Vec<u8>, Fault> {
     const FIND: Sql = Sql::new("SELECT sealed_seed FROM signing_key WHERE id = $1");
     tx.one(FIND, &[id.into()], |row| row.get(0))

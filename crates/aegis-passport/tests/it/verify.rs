@@ -145,7 +145,7 @@ fn time_has_edges() {
     assert_eq!(reason(later(31_535_999)), None);
     assert_eq!(reason(later(31_536_000)), Some(Reason::Expired));
     let young = KeyRecord { not_before: later(1), ..world.key_record().clone() };
-    let proven = Proven::by_signature(&passport, &young).unwrap();
+    let proven = Proven::by_signature(&passport, &young, &world.keys).unwrap();
     let verdict = judge(proven, &facts_of(&passport), &Ask::now(later(9)));
     assert_eq!(verdict.reason, Some(Reason::KeyNotValidAtIssue));
     assert_eq!(verdict.checks.time.outcome, Outcome::Pass, "later steps still run");
@@ -190,7 +190,9 @@ fn stolen_keys_sign_nothing_believable() {
     assert_eq!(check(&world, &forged, &unknown, &ask).reason, Some(Reason::PassportUnknown));
     let mut record = world.key_record().clone();
     record.revoke(later(50), later(60)).unwrap();
-    let judged = |passport, facts| judge(Proven::by_signature(passport, &record).unwrap(), &facts, &ask);
+    let keys = world.keys.clone();
+    let judged =
+        |passport, facts| judge(Proven::by_signature(passport, &record, &keys).unwrap(), &facts, &ask);
     assert_eq!(judged(&forged, unknown).reason, Some(Reason::KeyRevoked));
     assert!(judged(&honest, facts_of(&honest)).valid);
     let unlogged = aegis_passport::facts::Registered { logged_at: None, ..registered(&honest) };
@@ -208,7 +210,7 @@ fn remembered_signatures_change_no_verdict() {
             let facts = Facts { registered: registration, ..facts_of(&passport) };
             let ask = Ask { at: Some(later(seconds)), ..Ask::now(later(10)) };
             let key = world.key_record();
-            let proven = judge(Proven::by_signature(&passport, key).unwrap(), &facts, &ask);
+            let proven = judge(Proven::by_signature(&passport, key, &world.keys).unwrap(), &facts, &ask);
             assert_eq!(judge(Proven::remembered(&passport, key), &facts, &ask), proven);
             assert_eq!(check(&world, &passport, &facts, &ask), proven);
         }

@@ -149,7 +149,7 @@ impl Registry {
             Ok(key) => key,
             Err(reason) => return stopped(reason, ask),
         };
-        match self.prove(passport, key) {
+        match self.prove(passport, key, &keys) {
             Ok(proven) => self.judge_proven(proven, &keys, ask),
             Err(reason) => stopped(reason, ask),
         }
@@ -160,6 +160,7 @@ impl Registry {
         &self,
         passport: &'p SignedPassport,
         key: &'k KeyRecord,
+        keys: &KeyBook,
     ) -> Result<Proven<'p, 'k>, Reason> {
         let digest = passport.digest();
         let remembered = self.proven.get(digest).is_some();
@@ -167,7 +168,7 @@ impl Registry {
         if remembered {
             return Ok(Proven::remembered(passport, key));
         }
-        let proven = Proven::by_signature(passport, key)?;
+        let proven = Proven::by_signature(passport, key, keys)?;
         self.proven.insert(*digest, ());
         Ok(proven)
     }

@@ -1,15 +1,20 @@
 //! Rules that hold for every operation, generated from the description itself: a new route is covered the
 //! moment it exists. Exceptions are listed here and may only become fewer.
 
+mod valid;
+
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use self::valid::valid_call;
 use crate::harness::{TestServer, both};
 
 both! {
     no_operation_without_a_credential,
     no_operation_without_its_scope,
     foreign_ids_answer_like_unknown_ones,
+    every_change_is_in_the_log,
+    no_operation_over_its_rate,
 }
 
 /// One operation of the description.
@@ -131,4 +136,70 @@ async fn foreign_ids_answer_like_unknown_ones(server: TestServer) {
     }
     assert!(compared >= 6, "{compared} routes compared");
     assert_eq!(server.verify(&passport).await["valid"], true, "nothing of the sample operator changed");
+}
+
+/// Whether an operation changes something. Verifying is asking; these two carry the question in a body.
+fn changes(operation: &Described) -> bool {
+    operation.method != Method::GET && !operation.id.starts_with("identity_verify")
+}
+
+/// Operations of a stranger's machine that change nothing an organization owns: a witness's duty, and the levers of
+/// the sandbox. They have tests of their own.
+fn stands_apart(operation: &Described) -> bool {
+    operation.id.starts_with("sandbox_") || operation.id == "audit_add_checkpoint"
+}
+
+/// Method: each changing operation is called once and succeeds; the log then holds the entry the answer named, under
+/// the operation's name, and gives its proof.
+async fn every_change_is_in_the_log(server: TestServer) {
+    let mut covered = 0;
+    for operation in
+        operations(&server).iter().filter(|operation| changes(operation) && !stands_apart(operation))
+    {
+        let call = valid_call(&server, operation).await;
+        let name = operation.id.replacen('_', ".", 1);
+        let url = format!("/v1/audit?limit=200&op={name}");
+        let before = server.get(&url, Some(server.admin())).await.expect(200);
+        let reply = call.send(&server).await;
+        let said = reply.header("x-log-entry").map(str::to_owned);
+        assert!(reply.status.is_success(), "{name}: {}", String::from_utf8_lossy(&reply.bytes));
+        server.integrate().await;
+        let after = server.get(&url, Some(server.admin())).await.expect(200);
+        let said = said.unwrap_or_else(|| panic!("{name} names no log entry"));
+        let holds = |entries: &Value| entries.to_string().contains(&said);
+        assert_eq!((holds(&before), holds(&after)), (false, true), "{name}: {said} in {after}");
+        let proof = server.get(&format!("/v1/audit/{said}/proof"), Some(server.admin())).await;
+        assert_eq!(proof.status.as_u16(), 200, "{name}: {}", String::from_utf8_lossy(&proof.bytes));
+        covered += 1;
+    }
+    assert!(covered >= 13, "{covered} operations change something");
+}
+
+/// The highest limit of any operation, and some.
+const CALLS_MAX: usize = 700;
+
+/// Method: each operation is called again and again at one instant, until it answers 429 with the headers that
+/// say when to come back. Operations that share a limit find it used up.
+async fn no_operation_over_its_rate(server: TestServer) {
+    let all = operations(&server);
+    let limited =
+        |operation: &&Described| (operation.secured || changes(operation)) && !stands_apart(operation);
+    let mut calls = Vec::new();
+    for operation in all.iter().filter(limited) {
+        calls.push((operation.id.as_str(), valid_call(&server, operation).await));
+        server.post("/sandbox/limits/reset", None, &Value::Null).await;
+    }
+    for (id, call) in &calls {
+        let mut refused = call.send(&server).await;
+        for _ in 0..CALLS_MAX {
+            if refused.status.as_u16() == 429 {
+                break;
+            }
+            refused = call.send(&server).await;
+        }
+        assert_eq!(refused.status.as_u16(), 429, "{id}: {}", String::from_utf8_lossy(&refused.bytes));
+        assert!(refused.header("retry-after").is_some(), "{id} says when to come back");
+        refused.refused(429, "RATE_LIMITED");
+    }
+    assert!(calls.len() > 25, "{} operations have a limit", calls.len());
 }

@@ -91,6 +91,8 @@ fn configure(connection: &mut Connection, purpose: Purpose) -> rusqlite::Result<
     // "x" is always a column, never silently a text.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    // A plan never depends on what is bound; else cached statements are prepared anew for every new binding.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if purpose == Purpose::Write {
         connection.pragma_update(None, "journal_mode", "wal")?;
     }

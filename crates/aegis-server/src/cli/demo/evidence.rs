@@ -18,7 +18,7 @@ pub(super) fn proven(document: &[u8], keys: &SignedKeyHistory) -> Result<SignedP
     let passport = SignedPassport::read(&json).map_err(|error| error.to_string())?;
     let book = keys.history().book();
     let key = book.find_for(passport.passport()).map_err(|reason| reason.to_string())?;
-    Proven::by_signature(&passport, key).map_err(|reason| reason.to_string())?;
+    Proven::by_signature(&passport, key, &book).map_err(|reason| reason.to_string())?;
     Ok(passport)
 }
 

@@ -39,7 +39,7 @@ pub(super) fn judge(
     let history = pinned.history();
     let book = history.book();
     let proven = match book.find_for(passport.passport()) {
-        Ok(key) => Proven::by_signature(&passport, key),
+        Ok(key) => Proven::by_signature(&passport, key, &book),
         Err(reason) => Err(reason),
     };
     let mut remarks = Vec::new();

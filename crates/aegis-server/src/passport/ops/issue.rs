@@ -166,7 +166,10 @@ impl IssuePassport {
             .ok_or(IssueDenied::ParentUnknown)?;
         let document = facts::read_document(tx, id)?;
         let standing = self.standing(tx, &row, &document, at)?;
-        if sql::count_live_below(tx, row.root, at.now())? >= LIVE_BELOW_ROOT_MAX {
+        // Counting the living reads them all, so they are counted only where so many were issued at all.
+        if sql::count_issued_below(tx, row.root)? > LIVE_BELOW_ROOT_MAX
+            && sql::count_live_below(tx, row.root, at.now())? >= LIVE_BELOW_ROOT_MAX
+        {
             return Err(IssueDenied::TreeFull.into());
         }
         let pins = self.registry.pins_of(&document.passport().policy_bundle_digest);

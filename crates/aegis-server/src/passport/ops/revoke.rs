@@ -1,5 +1,7 @@
 //! Revoking an agent or one passport.
 
+use std::collections::btree_map::Entry as MapEntry;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use aegis_core::id::{AgentId, LogEntryId};
@@ -81,8 +83,10 @@ impl Operation for Revoke {
         let entry: LogEntryId = at.new_id();
         self.write_status(tx, at, &subjects, &outcome, &touched, first, entry)?;
         let mut commit = self.write_lineage(tx, at, caller, &subjects, &outcome, entry, &reply)?;
+        let changed: HashSet<PassportId> =
+            touched.iter().map(|touched| touched.passport.passport_id).collect();
         for row in subjects.concerned.iter().chain(&subjects.descendants) {
-            if touched.iter().any(|touched| touched.passport.passport_id == row.id) {
+            if changed.contains(&row.id) {
                 commit = commit.emit(facts::passport_event("passport.revoked", caller, row));
             }
         }
@@ -112,14 +116,11 @@ impl Revoke {
             Some(row) => vec![row.clone()],
             None => sql::list_passports_of(tx, agent.id)?,
         };
+        let mut counted: HashSet<PassportId> = concerned.iter().map(|row| row.id).collect();
         let mut descendants: Vec<PassportRow> = Vec::new();
         for row in &concerned {
-            for below in sql::list_descendants(tx, row.id, at.now())? {
-                let counted = concerned.iter().chain(&descendants).any(|known| known.id == below.id);
-                if !counted {
-                    descendants.push(below);
-                }
-            }
+            let below = sql::list_descendants(tx, row.id, at.now())?;
+            descendants.extend(below.into_iter().filter(|below| counted.insert(below.id)));
         }
         Ok(Some(Subjects { agent, passport, concerned, descendants }))
     }
@@ -178,7 +179,7 @@ impl Revoke {
         })?;
         let reader = facts::organization_of(tx, &subjects.agent.operator, caller)?;
         let mut commit = None;
-        let mut heads: Vec<(AgentId, Head)> = vec![(subjects.agent.id, subjects.agent.head)];
+        let mut heads = BTreeMap::from([(subjects.agent.id, subjects.agent.head)]);
         for (position, revoked) in outcome.entries.iter().enumerate() {
             let head = head_of(tx, &mut heads, revoked.agent_id)?;
             let lineage = Entry::after(
@@ -230,7 +231,8 @@ impl Revoke {
         };
         let sequences = touched.iter().filter_map(|row| row.revoked.as_ref().map(|revoked| revoked.sequence));
         let sequence = sequences.max().unwrap_or(newest);
-        let own = |row: &&PassportRow| subjects.concerned.iter().any(|known| known.id == row.id);
+        let concerned: HashSet<PassportId> = subjects.concerned.iter().map(|row| row.id).collect();
+        let own = |row: &&PassportRow| concerned.contains(&row.id);
         let reply = Revoked {
             passports: touched.iter().filter(own).map(|row| Named::own(row.id, row.list_index)).collect(),
             cascaded: touched
@@ -257,15 +259,17 @@ impl Revoke {
 /// The end of an agent's chain, read once.
 fn head_of<'h>(
     tx: &mut Tx<'_>,
-    heads: &'h mut Vec<(AgentId, Head)>,
+    heads: &'h mut BTreeMap<AgentId, Head>,
     agent: AgentId,
 ) -> Result<&'h mut Head, Fault> {
-    let missing = || Fault::Damaged { cause: Cause::text("a passport's agent is missing") };
-    if !heads.iter().any(|(known, _)| *known == agent) {
-        let row = sql::find_agent(tx, agent)?.ok_or_else(missing)?;
-        heads.push((agent, row.head));
+    match heads.entry(agent) {
+        MapEntry::Occupied(known) => Ok(known.into_mut()),
+        MapEntry::Vacant(unknown) => {
+            let row = sql::find_agent(tx, agent)?
+                .ok_or_else(|| Fault::Damaged { cause: Cause::text("a passport's agent is missing") })?;
+            Ok(unknown.insert(row.head))
+        }
     }
-    heads.iter_mut().find(|(known, _)| *known == agent).map(|(_, head)| head).ok_or_else(missing)
 }
 
 fn state(row: &PassportRow) -> PassportState {

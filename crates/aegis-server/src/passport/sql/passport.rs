@@ -42,6 +42,15 @@ pub(crate) struct PassportRevocation {
     pub(crate) log_entry: LogEntryId,
 }
 
+/// What [`passport_row`] reads, in its order.
+macro_rules! columns {
+    () => {
+        "SELECT id, agent_id, operator_id, risk_classification, document_digest, body_digest, key_id, lineage_seq, \
+         lineage_hash, parent_id, root_id, list, list_index, issued_at, expires_at, issue_log_entry, revoked_at, \
+         effective_from, reason_code, reason_public, scope, sequence, revoke_log_entry FROM passport "
+    };
+}
+
 pub(crate) fn insert_passport(tx: &mut Tx<'_>, row: &PassportRow, document: &str) -> Result<(), Fault> {
     const INSERT: Sql = Sql::new(
         "INSERT INTO passport (id, agent_id, operator_id, risk_classification, document, document_digest, body_digest, \
@@ -72,11 +81,7 @@ pub(crate) fn insert_passport(tx: &mut Tx<'_>, row: &PassportRow, document: &str
 }
 
 pub(crate) fn find_passport(tx: &mut Tx<'_>, id: PassportId) -> Result<Option<PassportRow>, Fault> {
-    const FIND: Sql = Sql::new(
-        "SELECT id, agent_id, operator_id, risk_classification, document_digest, body_digest, key_id, lineage_seq, \
-         lineage_hash, parent_id, root_id, list, list_index, issued_at, expires_at, issue_log_entry, revoked_at, \
-         effective_from, reason_code, reason_public, scope, sequence, revoke_log_entry FROM passport WHERE id = $1",
-    );
+    const FIND: Sql = Sql::new(concat!(columns!(), "WHERE id = $1"));
     tx.optional(FIND, &[id.to_string().into()], passport_row)
 }
 
@@ -87,12 +92,7 @@ pub(crate) fn find_document(tx: &mut Tx<'_>, id: PassportId) -> Result<Option<St
 
 /// An agent's passports, newest first.
 pub(crate) fn list_passports_of(tx: &mut Tx<'_>, agent: AgentId) -> Result<Vec<PassportRow>, Fault> {
-    const LIST: Sql = Sql::new(
-        "SELECT id, agent_id, operator_id, risk_classification, document_digest, body_digest, key_id, lineage_seq, \
-         lineage_hash, parent_id, root_id, list, list_index, issued_at, expires_at, issue_log_entry, revoked_at, \
-         effective_from, reason_code, reason_public, scope, sequence, revoke_log_entry FROM passport \
-         WHERE agent_id = $1 ORDER BY id DESC",
-    );
+    const LIST: Sql = Sql::new(concat!(columns!(), "WHERE agent_id = $1 ORDER BY id DESC"));
     tx.list(LIST, &[agent.to_string().into()], passport_row)
 }
 
@@ -118,27 +118,20 @@ pub(crate) fn list_descendants(
     id: PassportId,
     now: Timestamp,
 ) -> Result<Vec<PassportRow>, Fault> {
-    const LIST: Sql = Sql::new(
-        "WITH RECURSIVE below (id, depth) AS (\
+    const LIST: Sql = Sql::new(concat!(
+        "WITH RECURSIVE below (below_id, depth) AS (\
          SELECT child.id, 1 FROM passport child WHERE child.parent_id = $1 \
-         UNION ALL SELECT child.id, below.depth + 1 FROM passport child JOIN below ON child.parent_id = below.id) \
-         SELECT p.id, p.agent_id, p.operator_id, p.risk_classification, p.document_digest, p.body_digest, p.key_id, \
-         p.lineage_seq, p.lineage_hash, p.parent_id, p.root_id, p.list, p.list_index, p.issued_at, p.expires_at, \
-         p.issue_log_entry, p.revoked_at, p.effective_from, p.reason_code, p.reason_public, p.scope, p.sequence, \
-         p.revoke_log_entry FROM passport p JOIN below ON below.id = p.id \
-         WHERE p.expires_at > $2 ORDER BY below.depth, p.id",
-    );
+         UNION ALL \
+         SELECT child.id, below.depth + 1 FROM passport child JOIN below ON child.parent_id = below.below_id) ",
+        columns!(),
+        "JOIN below ON below.below_id = id WHERE expires_at > $2 ORDER BY below.depth, id"
+    ));
     tx.list(LIST, &[id.to_string().into(), now.as_micros().into()], passport_row)
 }
 
 /// Passports that one revocation touched last.
 pub(crate) fn list_revoked_by(tx: &mut Tx<'_>, entry: LogEntryId) -> Result<Vec<PassportRow>, Fault> {
-    const LIST: Sql = Sql::new(
-        "SELECT id, agent_id, operator_id, risk_classification, document_digest, body_digest, key_id, lineage_seq, \
-         lineage_hash, parent_id, root_id, list, list_index, issued_at, expires_at, issue_log_entry, revoked_at, \
-         effective_from, reason_code, reason_public, scope, sequence, revoke_log_entry FROM passport \
-         WHERE revoke_log_entry = $1 ORDER BY sequence",
-    );
+    const LIST: Sql = Sql::new(concat!(columns!(), "WHERE revoke_log_entry = $1 ORDER BY sequence"));
     tx.list(LIST, &[entry.to_string().into()], passport_row)
 }
 
@@ -181,12 +174,8 @@ pub(crate) fn list_all_passports(
     after: Option<PassportId>,
     limit: u32,
 ) -> Result<Vec<PassportRow>, Fault> {
-    const LIST: Sql = Sql::new(
-        "SELECT id, agent_id, operator_id, risk_classification, document_digest, body_digest, key_id, lineage_seq, \
-         lineage_hash, parent_id, root_id, list, list_index, issued_at, expires_at, issue_log_entry, revoked_at, \
-         effective_from, reason_code, reason_public, scope, sequence, revoke_log_entry FROM passport \
-         WHERE (CAST($1 AS TEXT) IS NULL OR id > $1) ORDER BY id LIMIT $2",
-    );
+    const LIST: Sql =
+        Sql::new(concat!(columns!(), "WHERE (CAST($1 AS TEXT) IS NULL OR id > $1) ORDER BY id LIMIT $2"));
     tx.list(LIST, &[after.map(|id| id.to_string()).into(), limit.into()], passport_row)
 }
 
@@ -194,6 +183,13 @@ pub(crate) fn list_all_passports(
 pub(crate) fn list_usage(tx: &mut Tx<'_>) -> Result<Vec<(u32, u32)>, Fault> {
     const LIST: Sql = Sql::new("SELECT list, COUNT(*) FROM passport GROUP BY list ORDER BY list");
     tx.list(LIST, &[], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Counts one more passport below `root`, and gives how many were ever issued there.
+pub(crate) fn count_issued_below(tx: &mut Tx<'_>, root: PassportId) -> Result<u32, Fault> {
+    const UPDATE: Sql =
+        Sql::new("UPDATE passport SET issued_below = issued_below + 1 WHERE id = $1 RETURNING issued_below");
+    tx.one(UPDATE, &[root.to_string().into()], |row| row.get(0))
 }
 
 pub(crate) fn index_is_taken(tx: &mut Tx<'_>, list: u32, index: u32) -> Result<bool, Fault> {

@@ -30,6 +30,11 @@ const ARROWS: &[Arrow] = &[
         to: &["aegis-core", "aegis-tlog", "aegis-store", "aegis-kernel"],
         pure: false,
     },
+    Arrow {
+        from: "aegis-bench",
+        to: &["aegis-core", "aegis-passport", "aegis-store", "aegis-kernel", "aegis-server"],
+        pure: false,
+    },
     Arrow { from: "xtask", to: &[], pure: false },
 ];
 
@@ -66,7 +71,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("utoipa-axum", &["aegis-server"]),
     ("hyper", &["aegis-server"]),
     ("jsonschema", &["aegis-server"]),
-    ("ed25519-dalek", &["aegis-core"]),
+    ("curve25519-dalek", &["aegis-core"]),
+    ("ed25519-dalek", &["aegis-core", "aegis-bench"]),
     ("chacha20poly1305", &["aegis-core"]),
     ("hmac", &["aegis-core"]),
     ("sha2", &["aegis-core"]),
