@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use aegis_core::crypto::digest::Digest;
 use aegis_core::id::ApiKeyId;
@@ -286,4 +286,11 @@ pub struct Call {
     pub intent: Option<Intent>,
     /// Where the request came from.
     pub address: IpAddr,
+}
+
+impl Call {
+    /// The instance acting on its own behalf: start-up and jobs.
+    pub fn instance(intent: Option<Intent>) -> Call {
+        Call { caller: Caller::instance(), intent, address: IpAddr::V4(Ipv4Addr::LOCALHOST) }
+    }
 }

@@ -4,7 +4,7 @@ pub(crate) mod sql;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use aegis_core::api_key::{ApiKeySecret, KeyRealm};
 use aegis_core::crypto::digest::Digest;
@@ -230,23 +230,42 @@ fn by_key(tx: &mut Tx<'_>, realm: KeyRealm, text: &str, now: Timestamp) -> Resul
     Ok(found.map(|key| (key.clone(), key.scopes)).ok_or("The API key is unknown or was rotated out."))
 }
 
-/// Remembers when keys were used, to be written together now and then.
+/// Remembers when keys were used here, to be written together now and then. Nothing is forgotten when it is written:
+/// whoever read the row a moment before the write still finds the newest use here.
 #[derive(Debug, Default)]
-pub struct LastUse(Mutex<HashMap<ApiKeyId, Timestamp>>);
+pub struct LastUse(Mutex<HashMap<ApiKeyId, Use>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Use {
+    at: Timestamp,
+    written: bool,
+}
 
 impl LastUse {
     /// Notes a use.
     pub fn note(&self, key: ApiKeyId, now: Timestamp) {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(key, now);
+        self.uses().insert(key, Use { at: now, written: false });
     }
 
-    /// When `key` was used, if that is not yet written.
+    /// When `key` was used in this process, written or not.
     pub fn of(&self, key: ApiKeyId) -> Option<Timestamp> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(&key).copied()
+        self.uses().get(&key).map(|used| used.at)
     }
 
-    /// Takes the notes collected since the last call.
-    pub fn take(&self) -> HashMap<ApiKeyId, Timestamp> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    /// The uses that are not written yet.
+    pub fn unwritten(&self) -> HashMap<ApiKeyId, Timestamp> {
+        let uses = self.uses();
+        uses.iter().filter(|(_, used)| !used.written).map(|(key, used)| (*key, used.at)).collect()
+    }
+
+    /// Notes that these were written.
+    pub fn written(&self, written: &HashMap<ApiKeyId, Timestamp>) {
+        for (key, used) in self.uses().iter_mut() {
+            used.written = used.written || written.get(key) == Some(&used.at);
+        }
+    }
+
+    fn uses(&self) -> MutexGuard<'_, HashMap<ApiKeyId, Use>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

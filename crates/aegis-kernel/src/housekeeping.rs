@@ -51,23 +51,15 @@ impl Housekeeping {
     }
 
     async fn write_last_use(&self) -> Result<usize, Fault> {
-        let uses = self.kernel.last_use().take();
+        let uses = self.kernel.last_use().unwritten();
         if uses.is_empty() {
             return Ok(0);
         }
-        let (count, writing) = (uses.len(), uses.clone());
-        let written = self.kernel.parts().store.write(
-            Lane::none(),
-            move |tx| write_uses(tx, &writing).map(Verdict::Commit),
-            |()| {},
-        );
-        if let Err(fault) = written.await {
-            for (key, at) in uses {
-                self.kernel.last_use().note(key, at);
-            }
-            return Err(fault);
-        }
-        Ok(count)
+        let writing = uses.clone();
+        let store = &self.kernel.parts().store;
+        store.write(Lane::none(), move |tx| write_uses(tx, &writing).map(Verdict::Commit), |()| {}).await?;
+        self.kernel.last_use().written(&uses);
+        Ok(uses.len())
     }
 }
 

@@ -132,6 +132,21 @@ impl<R> From<Fault> for Failure<R> {
     }
 }
 
+impl<R> Failure<R> {
+    /// For calls of the instance itself, which the kernel has no reason to reject: what the rules said, or a fault
+    /// met while trying to `what`.
+    ///
+    /// # Errors
+    /// The fault.
+    pub fn refusal(self, what: &'static str) -> Result<R, Fault> {
+        match self {
+            Failure::Refused(refused) => Ok(refused),
+            Failure::Rejected(rejection) => Err(Fault::Internal { what, cause: Cause::new(rejection) }),
+            Failure::Fault(fault) => Err(fault),
+        }
+    }
+}
+
 /// The kernel's own refusals.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
@@ -207,7 +222,7 @@ impl Kernel {
         self.parts.clock.now()
     }
 
-    /// When each key was used, since the last time this was asked.
+    /// When each key was used in this process.
     pub fn last_use(&self) -> &LastUse {
         &self.last_use
     }

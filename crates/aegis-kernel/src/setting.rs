@@ -9,15 +9,12 @@ use crate::sql;
 pub enum Setting {
     /// How many microseconds the sandbox clock runs ahead of the system's.
     SandboxClockShift,
-    /// The public origin under which this instance issues: it must not change silently.
-    PublicOrigin,
 }
 
 impl Setting {
     const fn name(self) -> &'static str {
         match self {
             Setting::SandboxClockShift => "sandbox_clock_shift_micros",
-            Setting::PublicOrigin => "public_origin",
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What an instance begins with: the first admin key, and in the sandbox three sample organizations.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
 
 use aegis_core::api_key::{ApiKeySecret, KeyRealm};
 use aegis_core::crypto::digest::Digest;
@@ -12,7 +11,7 @@ use aegis_kernel::operation::Evidence;
 use aegis_kernel::organization::Agreement;
 use aegis_kernel::rate::RateClass;
 use aegis_kernel::{
-    Access, Call, Caller, Commit, Failure, Kernel, Operation, Outcome, Permission, Refusal, Role, Stop,
+    Access, Call, Caller, Commit, Kernel, Operation, Outcome, Permission, Refusal, Role, Stop,
 };
 use aegis_store::{Cause, Fault, Lane, Tx};
 use serde_json::{Value, json};
@@ -112,14 +111,9 @@ async fn begin_as<O: Operation<Refused = StartRefused>>(
     start: O,
     intent: Option<Intent>,
 ) -> Result<Option<Value>, Fault> {
-    let call = Call { caller: Caller::instance(), intent, address: IpAddr::V4(Ipv4Addr::LOCALHOST) };
-    match kernel.execute(call, start).await {
+    match kernel.execute(Call::instance(intent), start).await {
         Ok(answer) => serde_json::from_slice(&answer.body).map(Some).map_err(|_| unreadable()),
-        Err(Failure::Refused(StartRefused::Done)) => Ok(None),
-        Err(Failure::Fault(fault)) => Err(fault),
-        Err(Failure::Rejected(rejection)) => {
-            Err(Fault::Internal { what: "start the instance", cause: Cause::new(rejection) })
-        }
+        Err(failure) => failure.refusal("start the instance").map(|StartRefused::Done| None),
     }
 }
 

@@ -1,11 +1,11 @@
 //! JSON shapes that every list of this slice shares, and reading what a schema cannot check.
 
-use aegis_core::page::{Page, Paged, decode_cursor, encode_cursor};
+use aegis_core::page::{Page, Paged, encode_cursor};
 use aegis_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::http::{Problem, Violation};
+use crate::http::{Problem, Violation, read_page};
 use crate::query_parameters;
 
 /// Where the kernel appends the id of the entry that proves a change: described here, written there.
@@ -63,17 +63,8 @@ impl ListQuery {
     /// # Errors
     /// `VALIDATION_ERROR` for a cursor that no list gave out.
     pub fn page(&self) -> Result<Page, Problem> {
-        page(self.limit, self.cursor.as_deref())
+        Ok(read_page(self.limit, self.cursor.as_deref())?)
     }
-}
-
-pub(super) fn page(limit: Option<u32>, cursor: Option<&str>) -> Result<Page, Problem> {
-    let unknown = || {
-        let message = "`cursor` must be a `nextCursor` of this list.";
-        Problem::validation(vec![Violation::new("/cursor", "cursor", message)])
-    };
-    let after = cursor.map(|cursor| decode_cursor(cursor).ok_or_else(unknown)).transpose()?;
-    Ok(Page::new(limit, after))
 }
 
 pub(super) fn next_cursor<T>(paged: &Paged<T>) -> Option<String> {

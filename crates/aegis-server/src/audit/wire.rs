@@ -2,7 +2,7 @@
 
 use aegis_core::crypto::digest::Digest;
 use aegis_core::encoding::{to_base64, to_base64url};
-use aegis_core::page::{Page, Paged, decode_cursor, encode_cursor};
+use aegis_core::page::{Page, Paged, encode_cursor};
 use aegis_core::time::Timestamp;
 use aegis_kernel::audit::read::{Entry, EntryFilter};
 use aegis_tlog::leaf::Opening;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::queries::{LeafName, ProvenLeaf};
-use crate::http::{Problem, Violation};
+use crate::http::{Problem, Violation, read_page};
 use crate::query_parameters;
 
 /// How an operation ended.
@@ -75,20 +75,16 @@ impl EntryQuery {
             };
             text.map(|text| Timestamp::parse_rfc3339(&text).ok_or_else(unreadable)).transpose()
         };
-        let cursor = self.cursor.map(|cursor| {
-            let message = "`cursor` must be a `nextCursor` of this list.";
-            decode_cursor(&cursor).ok_or_else(|| Violation::new("/cursor", "cursor", message))
-        });
-        let (from, to, after) = (instant("from", self.from), instant("to", self.to), cursor.transpose());
-        match (from, to, after) {
-            (Ok(from), Ok(to), Ok(after)) => {
+        let page = read_page(self.limit, self.cursor.as_deref());
+        match (instant("from", self.from), instant("to", self.to), page) {
+            (Ok(from), Ok(to), Ok(page)) => {
                 let outcome = self.outcome.map(|outcome| outcome.name().to_owned());
                 let filter =
                     EntryFilter { reader: None, op: self.op, subject: self.subject, outcome, from, to };
-                Ok((filter, Page::new(self.limit, after)))
+                Ok((filter, page))
             }
-            (from, to, after) => {
-                let violations = [from.err(), to.err(), after.err()];
+            (from, to, page) => {
+                let violations = [from.err(), to.err(), page.err()];
                 Err(Problem::validation(violations.into_iter().flatten().collect()))
             }
         }

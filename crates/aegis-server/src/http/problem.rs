@@ -102,6 +102,12 @@ pub struct ProblemDetails {
     violations: Option<Vec<Violation>>,
 }
 
+impl From<Violation> for Problem {
+    fn from(violation: Violation) -> Problem {
+        Problem::validation(vec![violation])
+    }
+}
+
 impl Problem {
     /// A problem of this kind. `detail` is read by strangers: no secret, no internal text.
     pub fn new(code: ProblemCode, detail: impl Into<String>) -> Problem {

@@ -1,6 +1,7 @@
 //! Query strings: read strictly, checked by the same schemas as bodies.
 
 use aegis_core::json::escape_pointer;
+use aegis_core::page::{Page, decode_cursor};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -17,6 +18,19 @@ use super::violations::{property_names, unknown_name};
 
 /// Parameters in one query string; no endpoint has this many.
 const PARAMETERS_MAX: usize = 64;
+
+/// The page that `limit` and `cursor` ask for.
+///
+/// # Errors
+/// A violation for a cursor that no list gave out.
+pub fn read_page(limit: Option<u32>, cursor: Option<&str>) -> Result<Page, Violation> {
+    let unknown = || {
+        let message = "`cursor` must be what the page before gave for the next one, unchanged.";
+        Violation::new("/cursor", "cursor", message)
+    };
+    let after = cursor.map(|cursor| decode_cursor(cursor).ok_or_else(unknown)).transpose()?;
+    Ok(Page::new(limit, after))
+}
 
 /// The query string as a `T`. Every parameter is given at most once; numbers and booleans are spelled as in
 /// JSON; unknown parameters are refused with the nearest known name.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use aegis_core::time::Timestamp;
 use aegis_kernel::job::{Job, Report, Tick};
-use aegis_kernel::{Call, Caller, Failure, Kernel, Operation};
+use aegis_kernel::{Call, Kernel, Operation};
 use aegis_passport::ids::KeyId;
 use aegis_passport::key_history::RESIGN_SECONDS;
 use aegis_passport::keys::{KeyState, Purpose};
-use aegis_store::{Cause, Fault};
+use aegis_store::Fault;
 use tokio::sync::Notify;
 
 use super::ops::{ResignKeys, RotateKey};
@@ -57,20 +57,12 @@ impl KeyUpkeep {
     }
 
     async fn run<O: Operation>(&self, operation: O) -> Result<(), Fault> {
-        let address = std::net::IpAddr::from([127, 0, 0, 1]);
-        let call = Call { caller: Caller::instance(), intent: None, address };
-        match self.kernel.execute(call, operation).await {
-            Ok(_) => Ok(()),
-            Err(Failure::Fault(fault)) => Err(fault),
-            Err(Failure::Rejected(rejection)) => {
-                Err(Fault::Internal { what: "keep the keys up", cause: Cause::new(rejection) })
-            }
-            Err(Failure::Refused(refused)) => {
-                // Somebody else rotated it meanwhile, which is just as well.
-                tracing::debug!(%refused, "keys are kept up already");
-                Ok(())
-            }
+        if let Err(failure) = self.kernel.execute(Call::instance(None), operation).await {
+            // Somebody else rotated it meanwhile, which is just as well.
+            let refused = failure.refusal("keep the keys up")?;
+            tracing::debug!(%refused, "keys are kept up already");
         }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aegis_kernel::audit::read as log;
-use aegis_kernel::{Call, Caller, Failure, Kernel};
+use aegis_kernel::{Call, Kernel};
 use aegis_passport::ids::{Did, PassportId};
 use aegis_passport::pack::{Pack, PackShelf, PackStatus};
 use aegis_store::{Cause, Fault, Tx};
@@ -30,7 +30,7 @@ impl Registry {
             what: "derive the issuer from http.public_origin",
             cause: Cause::text(format!("{origin} has no host a did:web can name")),
         })?;
-        bootstrap(kernel, &issuer, &origin).await?;
+        bootstrap(kernel, &issuer).await?;
         let loading = origin.clone();
         let loaded = kernel
             .parts()
@@ -52,19 +52,12 @@ impl Registry {
     }
 }
 
-async fn bootstrap(kernel: &Kernel, issuer: &Did, origin: &str) -> Result<(), Fault> {
-    let operation = Bootstrap { kernel: kernel.clone(), issuer: issuer.clone(), origin: origin.to_owned() };
-    let address = std::net::IpAddr::from([127, 0, 0, 1]);
-    let call = Call { caller: Caller::instance(), intent: None, address };
-    match kernel.execute(call, operation).await {
+async fn bootstrap(kernel: &Kernel, issuer: &Did) -> Result<(), Fault> {
+    const WHAT: &str = "prepare the instance";
+    let operation = Bootstrap { kernel: kernel.clone(), issuer: issuer.clone() };
+    match kernel.execute(Call::instance(None), operation).await {
         Ok(_) => Ok(()),
-        Err(Failure::Fault(fault)) => Err(fault),
-        Err(Failure::Rejected(rejection)) => {
-            Err(Fault::Internal { what: "prepare the instance", cause: Cause::new(rejection) })
-        }
-        Err(Failure::Refused(refused)) => {
-            Err(Fault::Internal { what: "prepare the instance", cause: Cause::new(refused) })
-        }
+        Err(failure) => Err(Fault::Internal { what: WHAT, cause: Cause::new(failure.refusal(WHAT)?) }),
     }
 }
 

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::super::organizations::wire::{Baa, Ids, MadeOrganization, RoleName, role_names};
-use super::super::wire::{Appended, next_cursor, page};
+use super::super::wire::{Appended, next_cursor};
 use super::ops::{AccessRequest, AccessState};
-use crate::http::Problem;
+use crate::http::{Problem, read_page};
 use crate::query_parameters;
 
 /// A request for access.
@@ -264,6 +264,6 @@ impl AccessRequestQuery {
     /// # Errors
     /// As there.
     pub fn page(&self) -> Result<Page, Problem> {
-        page(self.limit, self.cursor.as_deref())
+        Ok(read_page(self.limit, self.cursor.as_deref())?)
     }
 }

@@ -7,7 +7,6 @@ use aegis_kernel::caller::INSTANCE;
 use aegis_kernel::keyring::{KeyState, Keyring};
 use aegis_kernel::operation::Evidence;
 use aegis_kernel::rate::RateClass;
-use aegis_kernel::setting::{self, Setting};
 use aegis_kernel::{Access, Caller, Commit, Kernel, Operation, Outcome, Permission};
 use aegis_passport::ids::Did;
 use aegis_passport::keys::Purpose;
@@ -24,7 +23,6 @@ use crate::passport::sql::{self, PackRow};
 pub(crate) struct Bootstrap {
     pub(crate) kernel: Kernel,
     pub(crate) issuer: Did,
-    pub(crate) origin: String,
 }
 
 impl Access for Bootstrap {
@@ -45,7 +43,6 @@ impl Operation for Bootstrap {
         let packs = shelve_packs(tx, at)?;
         let keys = self.make_keys(tx, at)?;
         if sql::newest_key_history(tx)?.is_none() {
-            setting::put(tx, Setting::PublicOrigin, &self.origin)?;
             publish(tx, at, &self.kernel, &self.issuer)?;
         }
         let facts = json!({ "packs": packs, "keys": keys });

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use aegis_core::id::AgentId;
-use aegis_core::page::{Page, decode_cursor};
 use aegis_core::time::Timestamp;
-use aegis_kernel::{Call, Caller, Kernel};
+use aegis_kernel::Kernel;
 use aegis_passport::did_document::{DidPlace, did_document};
 use aegis_passport::ids::PassportId;
 use aegis_passport::keys::Purpose;
@@ -28,7 +27,9 @@ use super::super::wire::{
 };
 use crate::app::App;
 use crate::http::openapi::{Audience, open_to};
-use crate::http::{Authenticated, Found, Json, Problem, ProblemCode, Query, Reply, Segment, Violation};
+use crate::http::{
+    Authenticated, Found, Json, Problem, ProblemCode, Query, Reply, Segment, Violation, read_page,
+};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     use ProblemCode::{
@@ -138,11 +139,10 @@ async fn proof(
     State(kernel): State<Kernel>,
     Segment(passport): Segment<PassportId>,
     Query(query): Query<ProofQuery>,
-    crate::http::ClientAddress(address): crate::http::ClientAddress,
+    caller: Authenticated<GetProof>,
 ) -> Result<Response, Problem> {
-    let call = Call { caller: Caller::anonymous(), intent: None, address };
     let checkpoint = query.checkpoint.unwrap_or_default();
-    let proof = kernel.read(call, GetProof { passport, checkpoint }).await?;
+    let proof = kernel.read(caller.call(), GetProof { passport, checkpoint }).await?;
     Ok(typed("text/plain; charset=utf-8", "public, max-age=2", Body::from(proof)))
 }
 
@@ -155,10 +155,9 @@ async fn proof(
 async fn policy_packs(
     State(kernel): State<Kernel>,
     Query(query): Query<PageQuery>,
-    crate::http::ClientAddress(address): crate::http::ClientAddress,
+    caller: Authenticated<ListPacks>,
 ) -> Result<Found<Packs>, Problem> {
-    let call = Call { caller: Caller::anonymous(), intent: None, address };
-    Ok(Found(kernel.read(call, ListPacks(page(query.limit, query.cursor.as_deref())?)).await?))
+    Ok(Found(kernel.read(caller.call(), ListPacks(read_page(query.limit, query.cursor.as_deref())?)).await?))
 }
 
 /// One version of a policy pack, byte for byte.
@@ -174,10 +173,9 @@ async fn policy_packs(
 async fn policy_pack(
     State(kernel): State<Kernel>,
     Path((name, version)): Path<(String, String)>,
-    crate::http::ClientAddress(address): crate::http::ClientAddress,
+    caller: Authenticated<GetPack>,
 ) -> Result<Response, Problem> {
-    let call = Call { caller: Caller::anonymous(), intent: None, address };
-    let content = kernel.read(call, GetPack { name, version }).await?;
+    let content = kernel.read(caller.call(), GetPack { name, version }).await?;
     Ok(typed("application/json", "public, max-age=31536000, immutable", Body::from(content)))
 }
 
@@ -196,7 +194,7 @@ async fn agents(
         status: query.status,
         name: query.agent_name,
         risk: query.risk_classification.map(|risk| risk.risk().as_str().to_owned()),
-        page: page(query.limit, query.cursor.as_deref())?,
+        page: read_page(query.limit, query.cursor.as_deref())?,
     };
     Ok(Found(kernel.read(caller.call(), list).await?))
 }
@@ -227,7 +225,7 @@ async fn lineage(
     Segment(agent): Segment<AgentId>,
     Query(query): Query<PageQuery>,
 ) -> Result<Found<Lineage>, Problem> {
-    let page = page(query.limit, query.cursor.as_deref())?;
+    let page = read_page(query.limit, query.cursor.as_deref())?;
     Ok(Found(kernel.read(caller.call(), GetLineage { agent, page }).await?))
 }
 
@@ -329,17 +327,6 @@ async fn set_limits(
     Json(limits, digest): Json<Limits>,
 ) -> Result<Reply, Problem> {
     Ok(kernel.execute(caller.with_body(digest), SetLimits { operator, limits }).await?.into())
-}
-
-/// A page of what was asked for; a cursor nobody gave out is refused.
-fn page(limit: Option<u32>, cursor: Option<&str>) -> Result<Page, Problem> {
-    let after = cursor.map(|cursor| {
-        decode_cursor(cursor).ok_or_else(|| {
-            let message = "`cursor` must be the `next_cursor` of an earlier page, unchanged.";
-            Problem::validation(vec![Violation::new("/cursor", "form", message)])
-        })
-    });
-    Ok(Page::new(limit, after.transpose()?))
 }
 
 /// A public body with its entity tag; 304 when the client has it already.
