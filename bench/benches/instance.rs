@@ -45,6 +45,7 @@ impl Instance {
             entropy: EntropySource::from_seed([7; 32]),
             identity: Settings { issue_per_hour: 1_000_000, ..Settings::default() },
             sequencer_interval: Duration::from_secs(1),
+            witnessed: Vec::new(),
         };
         let runtime = Runtime::new()?;
         let app = runtime.block_on(App::open(wiring))?;

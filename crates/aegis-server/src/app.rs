@@ -19,6 +19,7 @@ use aegis_kernel::keyring::Keyring;
 use aegis_kernel::os_entropy::EntropySource;
 use aegis_kernel::setting::{self, Setting};
 use aegis_store::{Fault, Location, OpenMode, Store};
+use aegis_tlog::note::VerifierKey;
 use axum::extract::FromRef;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -59,6 +60,8 @@ pub struct Wiring {
     pub identity: Settings,
     /// How long entries of the log wait when no hint comes.
     pub sequencer_interval: Duration,
+    /// Logs that this instance cosigns.
+    pub witnessed: Vec<VerifierKey>,
 }
 
 /// Everything a route needs. Cheap to clone.
@@ -143,7 +146,7 @@ impl App {
             last_entry_at,
         );
         let passports = Registry::open(&kernel, &wiring.origin, wiring.identity).await?;
-        let witnessing = Arc::new(Witnessing::new(witness_name(&wiring.origin), Vec::new()));
+        let witnessing = Arc::new(Witnessing::new(witness_name(&wiring.origin), wiring.witnessed));
         let housekeeping = Arc::new(Housekeeping::new(kernel.clone()));
         let (origin, mode) = (wiring.origin.into(), wiring.mode);
         let sequencer_interval = wiring.sequencer_interval;

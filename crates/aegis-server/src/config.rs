@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aegis_core::secret::Secret;
+use aegis_tlog::note::VerifierKey;
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -170,6 +171,9 @@ pub struct Log {
     #[serde(deserialize_with = "fields::optional")]
     origin: Option<String>,
     interval_ms: u64,
+    /// Logs that this instance cosigns.
+    #[serde(deserialize_with = "fields::verifier_keys")]
+    pub witnessed: Vec<VerifierKey>,
 }
 
 /// How log lines are written.

@@ -28,6 +28,8 @@ pub(crate) struct Running {
     pub(crate) app: App,
     pub(crate) runtime: Runtime,
     pub(crate) sandbox: Option<sandbox_files::Sandbox>,
+    /// The line by which other logs know this instance as their witness, if it is one.
+    pub(crate) witness: Option<String>,
     server: Server,
     jobs: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
@@ -47,6 +49,12 @@ impl Running {
             Mode::Sandbox => Some(runtime.block_on(sandbox_files::seed(&app, config))?),
             Mode::Production => None,
         };
+        let witness = if config.log.witnessed.is_empty() {
+            None
+        } else {
+            let verifier = runtime.block_on(app.witnessing.verifier(&app.kernel));
+            Some(verifier.map_err(|fault| refused(&fault))?)
+        };
         let (router, _) = crate::router::routes(&app);
         let ids = app.kernel.clone();
         let request_ids = Box::new(move || ids.parts().entropy.fork().bytes());
@@ -61,7 +69,7 @@ impl Running {
             start_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "ready"
         );
-        Ok(Running { app, runtime, sandbox, server, jobs, stop })
+        Ok(Running { app, runtime, sandbox, witness, server, jobs, stop })
     }
 
     /// Where it listens.
@@ -130,6 +138,7 @@ pub(crate) fn wiring(config: &Config) -> Result<Wiring, Complaint> {
         entropy,
         identity: identity(&config.identity)?,
         sequencer_interval: config.log.interval(),
+        witnessed: config.log.witnessed.clone(),
     })
 }
 

@@ -32,6 +32,9 @@ fn greet(config: &Config, running: &Running, program: &str) {
     say(&format!("  issuer      {}", passports.issuer()));
     say(&format!("  keys digest {}", passports.keys_digest()));
     say(&format!("  Ed25519     {} arithmetic", sign::backend()));
+    if let Some(witness) = &running.witness {
+        say(&format!("  witness     {witness}"));
+    }
     let Some(sandbox) = &running.sandbox else { return };
     say(&format!("  sandbox     data in {}", config.data.display()));
     match sandbox {

@@ -1,5 +1,6 @@
 //! Shapes of single settings.
 
+use aegis_tlog::note::VerifierKey;
 use ipnet::IpNet;
 use serde::de::{DeserializeOwned, Error as _, IntoDeserializer};
 use serde::{Deserialize, Deserializer};
@@ -28,4 +29,15 @@ pub(super) fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>,
             })
         })
         .collect()
+}
+
+/// Keys of logs, as c2sp.org/signed-note writes them.
+pub(super) fn verifier_keys<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<VerifierKey>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    let read = |text: &String| {
+        VerifierKey::parse(text).map_err(|refused| {
+            D::Error::custom(format!("`{text}` is no verifier key NAME+HASH+KEY of a log: {refused}"))
+        })
+    };
+    texts.iter().map(read).collect()
 }

@@ -1,5 +1,8 @@
 //! Layers, and everything a configuration can be refused for.
 
+use aegis_core::crypto::sign::SigningKey;
+use aegis_tlog::note::NoteSigner;
+
 use super::*;
 
 fn load(file: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
@@ -161,4 +164,16 @@ fn every_default_is_explained() {
         // cert_file and key_file share one explanation.
         assert!(above.starts_with('#') || above.starts_with("cert_file"), "{line}");
     }
+}
+
+/// Logs to cosign are given by their keys; what is no key is named.
+#[test]
+fn witnessed_logs_are_verifier_keys() {
+    let key = "other.example/log+f4f7a4d6+AQ==";
+    let told = refused(&format!("[log]\nwitnessed = ['{key}']"));
+    assert!(told.starts_with("log.witnessed") && told.contains(key), "{told}");
+    let key = SigningKey::from_seed(&Secret::new([5; 32]));
+    let signer = NoteSigner::new("other.example/log", key).unwrap();
+    let config = load(&format!("[log]\nwitnessed = ['{}']", signer.verifier()), &[]).unwrap();
+    assert_eq!(config.log.witnessed, [signer.verifier().clone()]);
 }

@@ -1,14 +1,10 @@
 //! The log as its readers meet it: entries, proofs, tiles, checkpoints, and the witness role.
 
-use std::sync::Arc;
-
 use aegis_core::crypto::digest::Digest;
 use aegis_core::crypto::sign::SigningKey;
 use aegis_core::encoding::{from_base64, from_hex};
 use aegis_core::secret::Secret;
 use aegis_kernel::audit::sequence::integrate;
-use aegis_kernel::audit::witness::Witnessing;
-use aegis_server::http::edge::{Edge, EdgeSettings};
 use aegis_tlog::checkpoint::Checkpoint;
 use aegis_tlog::note::NoteSigner;
 use aegis_tlog::proof::{ConsistencyProof, InclusionProof};
@@ -18,7 +14,7 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::{Value, json};
 
-use crate::harness::{Reply, TestServer, both};
+use crate::harness::{Reply, TestServer, both, other_log};
 
 both! {
     entries_are_for_the_entitled,
@@ -258,12 +254,13 @@ async fn tiles_are_served_as_c2sp_wants(server: TestServer) {
     }
 }
 
-/// Goal: the witness protocol's statuses and bodies. Method: an instance that knows one log; without one, every
-/// origin is unknown.
-async fn another_log_is_cosigned(mut server: TestServer) {
-    let origin = "other.example/log";
-    let signer = NoteSigner::new(origin, SigningKey::from_seed(&Secret::new([5; 32]))).unwrap();
+/// Goal: the witness protocol's statuses and bodies. Method: the log that the instance is configured for, and one that
+/// it is not.
+async fn another_log_is_cosigned(server: TestServer) {
+    let signer = other_log();
+    let origin = signer.verifier().name();
     let body = |size: u64, root: Digest, signer: &NoteSigner| {
+        let origin = signer.verifier().name();
         let note = Checkpoint::new(origin, size, root).sign(signer).unwrap();
         AddCheckpoint::new(&ConsistencyProof { from: 0, to: size, hashes: Vec::new() }, note)
             .unwrap()
@@ -272,13 +269,11 @@ async fn another_log_is_cosigned(mut server: TestServer) {
     let first = body(1, leaf_hash(b"x"), &signer);
     let hash = Digest::of(&[origin.as_bytes()]).to_hex();
     let kept = format!("/log/witness/{hash}/checkpoint");
-    post(&server, &first).await.refused(404, "NOT_FOUND");
-    server.get(&kept, None).await.refused(404, "NOT_FOUND");
-
-    server.app.witnessing =
-        Arc::new(Witnessing::new("localhost:8080/witness".to_owned(), vec![signer.verifier().clone()]));
-    let (router, _) = aegis_server::router::routes(&server.app);
-    server.edge = Edge::new(router, EdgeSettings::default(), Box::new(|| [7; 16]));
+    let unknown =
+        NoteSigner::new("unknown.example/log", SigningKey::from_seed(&Secret::new([5; 32]))).unwrap();
+    post(&server, &body(1, leaf_hash(b"x"), &unknown)).await.refused(404, "NOT_FOUND");
+    let hash_of_unknown = Digest::of(&[unknown.verifier().name().as_bytes()]).to_hex();
+    server.get(&format!("/log/witness/{hash_of_unknown}/checkpoint"), None).await.refused(404, "NOT_FOUND");
     server.get(&kept, None).await.refused(404, "NOT_FOUND");
     post(&server, "old 0\n").await.refused(400, "VALIDATION_ERROR");
     let stranger = NoteSigner::new(origin, SigningKey::from_seed(&Secret::new([6; 32]))).unwrap();

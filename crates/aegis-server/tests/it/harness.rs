@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use aegis_core::crypto::aead::SealingKey;
+use aegis_core::crypto::sign::SigningKey;
 use aegis_core::secret::Secret;
 use aegis_core::time::Timestamp;
 use aegis_kernel::clock::Clock;
@@ -15,6 +16,7 @@ use aegis_server::http::edge::{Edge, EdgeSettings};
 use aegis_server::http::openapi::Document;
 use aegis_store::OpenMode;
 use aegis_testkit::backend::TestDatabase;
+use aegis_tlog::note::NoteSigner;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -86,6 +88,11 @@ impl Reply {
     }
 }
 
+/// The log of somebody else that instances of tests cosign.
+pub(crate) fn other_log() -> NoteSigner {
+    NoteSigner::new("other.example/log", SigningKey::from_seed(&Secret::new([5; 32]))).expect("a name")
+}
+
 async fn open(database: &TestDatabase, now: Timestamp, seed: u8) -> App {
     let wiring = Wiring {
         mode: Mode::Sandbox,
@@ -98,6 +105,7 @@ async fn open(database: &TestDatabase, now: Timestamp, seed: u8) -> App {
         entropy: EntropySource::from_seed([seed; 32]),
         identity: aegis_server::passport::Settings::default(),
         sequencer_interval: std::time::Duration::from_millis(200),
+        witnessed: vec![other_log().verifier().clone()],
     };
     App::open(wiring).await.expect("the instance opens")
 }
