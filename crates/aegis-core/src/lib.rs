@@ -6,6 +6,7 @@
 
 pub mod api_key;
 pub mod canonical;
+mod closed_set;
 pub mod crypto;
 pub mod encoding;
 pub mod entropy;
