@@ -1,0 +1,16 @@
+//! Money rules.
+
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::float_arithmetic))]
+
+pub mod action;
+pub mod address;
+pub mod amount;
+pub mod asset;
+pub mod evidence;
+pub mod hold;
+pub mod ids;
+pub mod ledger;
+pub mod step;
+pub mod stop;
+pub mod usdc;
+pub mod window;
