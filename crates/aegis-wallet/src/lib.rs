@@ -4,10 +4,13 @@
 
 pub mod action;
 pub mod address;
+pub mod admission;
 pub mod agent_token;
 pub mod amount;
 pub mod approval;
 pub mod asset;
+pub mod balance;
+pub mod code;
 pub mod email;
 pub mod evidence;
 pub mod hold;
@@ -17,9 +20,11 @@ pub mod ledger;
 pub mod nonce;
 pub mod onboarding;
 pub mod policy;
+pub mod receipt;
 pub mod step;
 pub mod stop;
 pub mod totp;
+pub mod transfer;
 pub mod twin;
 pub mod usdc;
 pub mod window;
