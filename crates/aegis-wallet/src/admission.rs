@@ -205,3 +205,82 @@ pub fn judge(proposal: &Proposal, known: &Known<'_>) -> Result<Result<Verdict, R
     let covered = cover(&proposal.hold.reserves()?, known.funds);
     Ok(covered.map(|()| verdict).map_err(|missing| Refusal::Balance(Box::new(missing))))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::slice::from_ref;
+
+    use aegis_core::time::Timestamp;
+
+    use super::*;
+    use crate::amount::Atoms;
+    use crate::hold::Counting;
+    use crate::hold::tests::usdc;
+    use crate::ids::ActionId;
+    use crate::policy::Policy;
+    use crate::policy::rules::Rule;
+    use crate::stop::FreezeScope;
+    use crate::usdc::Usdc;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_000);
+
+    fn proposal(micros: u64) -> Proposal {
+        let hold = Hold::open(usdc(micros), usdc(10), Counting::Spending).unwrap();
+        Proposal::new(FinancialAction::Transfer, Some(Address::from_bytes([1; 20])), true, hold).unwrap()
+    }
+
+    fn funds(on_chain: u128, held: u128) -> Funds {
+        Funds { asset: usdc(0).asset, on_chain: Atoms::new(on_chain), held: Atoms::new(held) }
+    }
+
+    /// The order of the contract: nonce, twin, policy, balance; each hides those behind it.
+    #[test]
+    fn order_is_the_contracts() {
+        let policy = Policy { per_tx_limit: Usdc::from_micros(50).unwrap(), ..Policy::default() };
+        let empty = funds(0, 0);
+        let known = Known {
+            policy: &policy,
+            policy_version: 1,
+            stop: None,
+            usage: Usage::none(NOW),
+            funds: from_ref(&empty),
+        };
+        let action = ActionId::parse("act_019e099acb007b6a9d0e1f2031425364").unwrap();
+        let twin = Earlier { action, state: ActionState::Unknown, created_at: NOW, completed_at: None };
+        let wrong = Nonce::new(1).unwrap();
+        let mut place = Place { expected: Nonce::FIRST, received: wrong, twin: Some(twin), confirmed: None };
+        let code =
+            |micros, place: &Place| admit(&proposal(micros), place, &known).unwrap().unwrap_err().code();
+        assert_eq!(code(100, &place), Code::NonceMismatch);
+        place.received = Nonce::FIRST;
+        assert_eq!(code(100, &place), Code::DuplicateSuspected);
+        place.confirmed = Some(action);
+        assert_eq!(code(100, &place), Code::PolicyViolation);
+        assert_eq!(code(50, &place), Code::InsufficientBalance);
+        let enough = funds(60, 0);
+        let known = Known { funds: from_ref(&enough), ..known };
+        let admitted = admit(&proposal(50), &place, &known).unwrap().unwrap();
+        assert_eq!((admitted.state, admitted.next_nonce.get()), (ActionState::Accepted, 1));
+    }
+
+    /// An approved action is judged without its own hold, in windows and funds alike; a freeze still stops it.
+    #[test]
+    fn own_hold_is_left_out() {
+        let mut policy = Policy::default();
+        policy.limits.daily = Usdc::from_micros(60).unwrap();
+        let own = funds(60, 60);
+        let usage = Usage { held: Usdc::from_micros(60).unwrap(), ..Usage::none(NOW) };
+        let known = Known { policy: &policy, policy_version: 1, stop: None, usage, funds: from_ref(&own) };
+        assert!(admit_approved(&proposal(50), &known).unwrap().is_ok());
+        assert!(judge(&proposal(50), &known).unwrap().is_err());
+        let stop = Some(Stop::Frozen(FreezeScope::Agent));
+        let Err(Refusal::Policy(verdict)) = admit_approved(&proposal(50), &Known { stop, ..known }).unwrap()
+        else {
+            panic!("a freeze stops it");
+        };
+        assert_eq!(verdict.failures[0].rule, Rule::Freeze);
+        let poor = funds(59, 60);
+        let refused = admit_approved(&proposal(50), &Known { funds: from_ref(&poor), ..known }).unwrap();
+        assert_eq!(refused.unwrap_err().code(), Code::InsufficientBalance);
+    }
+}

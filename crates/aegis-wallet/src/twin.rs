@@ -131,6 +131,17 @@ mod tests {
         assert_eq!(check(twin, None), Err(DuplicateSuspected(unknown)));
     }
 
+    /// Only the most recent twin can be confirmed; without a twin the confirmation is nothing.
+    #[test]
+    fn older_twins_confirm_nothing() {
+        let (old, new) = (earlier(1, ActionState::Success, 0), earlier(2, ActionState::Submitted, 9));
+        let twin = most_recent(&[new, old], 600, at(10));
+        assert_eq!(twin, Some(new));
+        assert_eq!(check(twin, Some(old.action)), Err(DuplicateSuspected(new)));
+        assert_eq!(check(twin, Some(new.action)), Ok(()));
+        assert_eq!(check(None, Some(old.action)), Ok(()));
+    }
+
     /// Transfers that say the same differently are twins; each field makes a difference.
     #[test]
     fn fields_are_bound() {
