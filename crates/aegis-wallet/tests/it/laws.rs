@@ -263,6 +263,29 @@ proptest! {
     }
 }
 
+proptest! {
+    /// Invariants 5 and 17: with limits that stay, no window of block times is ever passed, however the host's clock
+    /// lags behind the chain's and however late a settlement is noticed.
+    #[test]
+    fn blocks_never_pass_the_limit(
+        steps in prop::collection::vec((0_i64..40_000, 0_i64..80_000, 1_000_u64..4_000, 0_usize..3), 1..60),
+    ) {
+        let mut world = World::new(Policy { approval_threshold: None, ..tight() });
+        world.deposit(1_000_000);
+        for (payee, (wait, lag, micros, late)) in (1_u8..).zip(steps) {
+            (world.time, world.lag) = (world.time + wait, lag);
+            if world.transfer(payee, micros, world.nonce, None).is_ok() {
+                let index = world.actions.len() - 1;
+                world.sign(index);
+                world.submit(index);
+                world.land(index, true, 1_000);
+            }
+            (0..world.actions.len().saturating_sub(late)).for_each(|index| world.confirm(index));
+            check(&world);
+        }
+    }
+}
+
 /// The limit is met exactly by as many as fit, and never passed: the pure half of "64 keys against a limit".
 #[test]
 fn limit_is_met_exactly() {
