@@ -17,6 +17,8 @@ aegis_core::id_kinds! {
     ApproverKind = "appr_";
     /// One spending policy.
     SpendingPolicyKind = "pol_";
+    /// One lot of the tax ledger.
+    LotKind = "lot_";
 }
 
 /// Names an action.
@@ -33,3 +35,5 @@ pub type ApprovalId = Id<ApprovalKind>;
 pub type ApproverId = Id<ApproverKind>;
 /// Names a spending policy.
 pub type SpendingPolicyId = Id<SpendingPolicyKind>;
+/// Names a lot of the tax ledger.
+pub type LotId = Id<LotKind>;

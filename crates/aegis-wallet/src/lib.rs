@@ -5,8 +5,8 @@
 //! floating-point number.
 //!
 //! Start at [`admission`] for how a request becomes an action, at [`action`] for how an action ends, at [`policy`] for
-//! who may spend what. [`hold`] and [`window`] keep the limits, [`ledger`] the books; [`idempotency`], [`nonce`] and
-//! [`twin`] keep one intent one deed. [`onboarding`], [`agent_token`], [`approval`] and [`totp`] are about the people
+//! who may spend what, at [`reconcile`] for what to do about bytes that may have left. [`hold`] and [`window`] keep the
+//! limits, [`ledger`] and [`lots`] the books; [`idempotency`], [`nonce`] and [`twin`] keep one intent one deed. [`onboarding`], [`agent_token`], [`approval`] and [`totp`] are about the people
 //! and secrets around it.
 //!
 //! ```
@@ -39,10 +39,12 @@ pub mod hold;
 pub mod idempotency;
 pub mod ids;
 pub mod ledger;
+pub mod lots;
 pub mod nonce;
 pub mod onboarding;
 pub mod policy;
 pub mod receipt;
+pub mod reconcile;
 pub mod step;
 pub mod stop;
 pub mod totp;

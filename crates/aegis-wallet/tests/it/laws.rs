@@ -215,7 +215,7 @@ fn caps(world: &World) {
 fn lives_reach_every_end() {
     let mut runner = TestRunner::deterministic();
     let mut ends = BTreeSet::new();
-    for _ in 0..100 {
+    for _ in 0..40 {
         let steps = prop::collection::vec(happening(), 60..80).new_tree(&mut runner).unwrap().current();
         let mut world = World::new(tight());
         world.deposit(30_000);
@@ -229,7 +229,7 @@ fn lives_reach_every_end() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     /// Invariants 1, 4, 5, 6, 7, 10, 11, 14, 15 and 25 over random lives, the host's clock lagging and jumping back.
     #[test]
@@ -264,6 +264,8 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
     /// Invariants 5 and 17: with limits that stay, no window of block times is ever passed, however the host's clock
     /// lags behind the chain's and however late a settlement is noticed.
     #[test]
