@@ -2,6 +2,7 @@
 
 use aegis_core::closed_set;
 
+use crate::code::Code;
 use crate::evidence::{Evidence, Fate};
 use crate::hold::{Ended, Hold, HoldRefused, Spent};
 use crate::ledger::{self, Entry};
@@ -176,6 +177,24 @@ impl ActionState {
         if self.next().contains(&to) { Ok(to) } else { Err(NoSuchStep { from: self, to }) }
     }
 
+    /// The code its idempotency key answers with from then on: of the ends that come after commit. What ended as
+    /// REFUSED, or as FAILED by a refusal after its approval, has the refusal's own.
+    pub const fn code(self) -> Option<Code> {
+        match self {
+            ActionState::Failed => Some(Code::ExecutionFailed),
+            ActionState::Denied => Some(Code::ApprovalDenied),
+            ActionState::Expired => Some(Code::ApprovalExpired),
+            ActionState::Cancelled => Some(Code::ActionCancelled),
+            ActionState::AwaitingApproval
+            | ActionState::Accepted
+            | ActionState::Signed
+            | ActionState::Submitted
+            | ActionState::Unknown
+            | ActionState::Success
+            | ActionState::Refused => None,
+        }
+    }
+
     /// Whether `evidence` can exist for an action in this state.
     const fn admits(self, evidence: &Evidence) -> bool {
         match evidence {
@@ -309,6 +328,14 @@ mod tests {
             }
         }
         assert_eq!(ends, 2 * (2 + 4) + 2 + 1 + 3, "submitted and unknown; accepted; signed; parked");
+    }
+
+    /// Every end after commit is kept under its key.
+    #[test]
+    fn ends_are_kept() {
+        let codes: Vec<Code> = ActionState::ALL.iter().filter_map(|state| state.code()).collect();
+        assert_eq!(codes.len(), 4);
+        assert!(codes.into_iter().all(Code::is_stored));
     }
 
     /// A registration ends without hold and without a posting; it cannot have cost anything.

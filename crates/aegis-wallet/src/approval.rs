@@ -109,6 +109,13 @@ impl Approval {
         if over { ApprovalState::Expired } else { self.state }
     }
 
+    /// The approval to store once its time is over, with the end of its action; nothing while it is not. Whoever finds
+    /// it so stores it, so that no clock brings it back.
+    pub fn lapse(&self, now: Timestamp) -> Option<Approval> {
+        let state = self.state_at(now);
+        (state != self.state).then(|| Approval { state, ..self.clone() })
+    }
+
     /// One person's word, their code being right. One no ends it; so many different people's yes approve it.
     ///
     /// # Errors
@@ -247,6 +254,16 @@ mod tests {
         let cancelled = half.cancel(at(3)).unwrap();
         assert_eq!(reason(cancelled.decide(two, Say::Approve, None, at(3))), "cancelled");
         assert!(half.decide(two, Say::Approve, None, at(3)).unwrap().permits());
+    }
+
+    /// Invariant 17: an approval found too old stays so, whatever the clock says later.
+    #[test]
+    fn expired_stays_expired() {
+        assert_eq!(pending(1).lapse(at(86_399)), None);
+        let over = pending(1).lapse(at(86_400)).unwrap();
+        assert_eq!(over.state, ApprovalState::Expired);
+        let late = over.decide(people()[0], Say::Approve, None, at(0));
+        assert_eq!(late, Err(NotPending::Over(ApprovalState::Expired)));
     }
 
     /// Five wrong codes in a row lock for fifteen minutes; the right one is not looked at meanwhile.

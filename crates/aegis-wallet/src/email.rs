@@ -17,7 +17,11 @@ impl Email {
     /// Reads an address as somebody may have typed it. The part before the `@` is ASCII without spaces, quotes or
     /// comments; the domain may be in any script.
     pub fn parse(text: &str) -> Option<Email> {
-        let (local, domain) = text.trim().rsplit_once('@')?;
+        let text = text.trim();
+        if text.chars().count() > *EMAIL_CHARS.end() {
+            return None;
+        }
+        let (local, domain) = text.rsplit_once('@')?;
         let domain = idna::domain_to_ascii(domain).ok()?;
         let atom = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b);
         let atoms = local.split('.').all(|part| !part.is_empty() && part.bytes().all(atom));
@@ -61,6 +65,7 @@ mod tests {
         assert_eq!(script.as_str(), "a@xn--bcher-kva.example");
         assert_eq!(Email::parse(script.as_str()), Some(script));
         let long = format!("{}@b.c", "a".repeat(65));
+        let far = format!("a@{}com", "b.".repeat(127));
         for bad in [
             "",
             "a",
@@ -73,6 +78,7 @@ mod tests {
             "a@b@c.d",
             "\"a\"@c.d",
             "a@-c.d",
+            &far,
             &long,
         ] {
             assert_eq!(Email::parse(bad), None, "{bad:?}");

@@ -64,12 +64,14 @@ pub struct CodeDigest {
 }
 
 closed_set! {
-    /// Where a challenge is in its life. Whether it has expired, its instants say.
+    /// Where a challenge is in its life.
     MailChallengeState {
         /// Open.
         Issued = "issued",
         /// Its code was given.
         Consumed = "consumed",
+        /// It was found to be too old. Recorded, so that no clock brings it back.
+        Expired = "expired",
         /// Too many wrong codes were given.
         Locked = "locked",
     }
@@ -144,8 +146,10 @@ impl MailChallenge {
         match challenge.state {
             MailChallengeState::Consumed => return unchanged(CodeRefused::Used),
             MailChallengeState::Locked => return unchanged(CodeRefused::TooManyAttempts),
+            MailChallengeState::Expired => return unchanged(CodeRefused::Expired),
             MailChallengeState::Issued if challenge.expires_at <= now => {
-                return unchanged(CodeRefused::Expired);
+                let stored = MailChallenge { state: MailChallengeState::Expired, ..challenge.clone() };
+                return Attempt { stored: Some(stored), outcome: Err(CodeRefused::Expired) };
             }
             MailChallengeState::Issued => {}
         }
@@ -214,6 +218,14 @@ mod tests {
     }
 
     proptest! {
+        /// Invariant 17: once found too old, a challenge is so at every instant.
+        #[test]
+        fn expired_stays_expired(seen in 0_i64..1_200, later in -1_200_i64..1_200) {
+            let tried = attempt(&challenge("000000"), "000001", seen);
+            let again = attempt(&tried.stored.unwrap(), "000000", later).outcome;
+            prop_assert!(seen < 600 || again == Err(CodeRefused::Expired));
+        }
+
         /// Invariant 18: whatever is tried and however late, after five wrong codes even the right one is not looked at.
         #[test]
         fn sixth_guess_is_never_evaluated(guesses in prop::collection::vec((0_u8..3, 0_i64..700), 1..20)) {
@@ -221,7 +233,7 @@ mod tests {
             let (mut wrong, mut right) = (0, 0);
             for (guess, now) in guesses {
                 let tried = attempt(&challenge, &format!("00000{guess}"), now);
-                let compared = tried.stored.is_some();
+                let compared = tried.stored.is_some() && tried.outcome != Err(CodeRefused::Expired);
                 if guess == 0 && compared {
                     prop_assert_eq!(tried.outcome, Ok(()));
                     prop_assert!(wrong < 5 && right == 0 && now < 600);

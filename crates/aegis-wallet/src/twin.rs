@@ -1,8 +1,6 @@
 //! Twins: the same intent under a fresh key, most likely by mistake.
 
-use aegis_core::canonical::{self, NotCanonical};
 use aegis_core::crypto::digest::Digest;
-use aegis_core::json::Json;
 use aegis_core::time::Timestamp;
 
 use crate::action::{ActionState, ActionStatus, FinancialAction};
@@ -20,19 +18,6 @@ impl TwinKey {
     pub fn of_transfer(chain: &ChainName, token: Token, destination: Address, amount: Atoms) -> TwinKey {
         let fields = format!("{}\0{chain}\0{token}\0{destination}\0{amount}", FinancialAction::Transfer);
         TwinKey(Digest::of(&[fields.as_bytes()]))
-    }
-
-    /// The twin fields of an action for which the whole body counts.
-    ///
-    /// # Errors
-    /// [`NotCanonical`] for a number beyond the range of a double.
-    pub fn of_body(
-        action: FinancialAction,
-        chain: &ChainName,
-        body: &Json<'_>,
-    ) -> Result<TwinKey, NotCanonical> {
-        let kind = format!("{action}\0{chain}\0");
-        Ok(TwinKey(Digest::of(&[kind.as_bytes(), &canonical::to_bytes(body)?])))
     }
 
     /// The digest.
@@ -152,9 +137,6 @@ mod tests {
         assert_ne!(key(Token::Usdc, payee, 1), key(Token::Eurc, payee, 1));
         assert_ne!(key(Token::Usdc, payee, 1), key(Token::Usdc, other, 1));
         assert_ne!(key(Token::Usdc, payee, 1), key(Token::Usdc, payee, 2));
-        let body = Json::Object(vec![]);
-        let whole = |action| TwinKey::of_body(action, &chain, &body).unwrap();
-        assert_ne!(whole(FinancialAction::Swap), whole(FinancialAction::Dca));
     }
 
     proptest! {
