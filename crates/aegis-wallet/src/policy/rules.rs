@@ -364,5 +364,4 @@ pub fn inputs_hash(
 }
 
 #[cfg(test)]
-#[path = "rules_tests.rs"]
 mod tests;
