@@ -13,6 +13,7 @@ use aegis_wallet::idempotency::{IdempotencyKey, KeyRules, KeyStage, Known, LookU
 use aegis_wallet::nonce::Nonce;
 use aegis_wallet::onboarding::{MailChallenge, OneTimeCode};
 use aegis_wallet::policy::Policy;
+use aegis_wallet::totp::TotpSecret;
 use aegis_wallet::transfer::{Fields, Surroundings, read};
 
 use crate::world::World;
@@ -63,4 +64,16 @@ fn reference_page_line_by_line() {
     let known = Known { fingerprint: print, stage: KeyStage::Final { action, at: moment.now() } };
     let again = look_up(Some(&known), &print, rules, moment.now());
     assert_eq!(again, LookUp::Replay { action, mismatch: false });
+}
+
+/// Invariant 22, the part of the rules: no secret is in what a log line could print of it.
+#[test]
+fn secrets_are_not_printed() {
+    let mut entropy = Entropy::from_seed([9; 32]);
+    let code = OneTimeCode::generate(&mut entropy);
+    let token = AgentTokenSecret::generate(&mut entropy);
+    let totp = TotpSecret::generate(&mut entropy);
+    assert!(!format!("{code:?}").contains(code.reveal()));
+    assert!(!format!("{token:?}").contains(token.reveal()));
+    assert!(!format!("{totp:?}").contains(&format!("{:?}", totp.reveal())));
 }
