@@ -107,6 +107,8 @@ id_kinds! {
     EventKind = "evt_";
     /// One request for access.
     AccessRequestKind = "acr_";
+    /// One letter.
+    MailKind = "mail_";
 }
 
 /// Names an agent.
@@ -119,6 +121,8 @@ pub type ApiKeyId = Id<ApiKeyKind>;
 pub type EventId = Id<EventKind>;
 /// Names a request for access.
 pub type AccessRequestId = Id<AccessRequestKind>;
+/// Names a letter.
+pub type MailId = Id<MailKind>;
 
 #[cfg(test)]
 mod tests {

@@ -16,6 +16,7 @@ use aegis_kernel::housekeeping::Housekeeping;
 use aegis_kernel::job::{self, Job};
 use aegis_kernel::kernel::{CrashPlan, Parts};
 use aegis_kernel::keyring::Keyring;
+use aegis_kernel::mail::{Mailer, SendMail};
 use aegis_kernel::os_entropy::EntropySource;
 use aegis_kernel::setting::{self, Setting};
 use aegis_store::{Fault, Location, OpenMode, Store};
@@ -56,6 +57,8 @@ pub struct Wiring {
     pub clock: Clock,
     /// Where randomness comes from.
     pub entropy: EntropySource,
+    /// Where letters go.
+    pub mailer: Mailer,
     /// What the configuration says about passports.
     pub identity: Settings,
     /// How long entries of the log wait when no hint comes.
@@ -73,6 +76,8 @@ pub struct App {
     pub passports: Arc<Registry>,
     /// One, because it holds its lease under a name of its own.
     housekeeping: Arc<Housekeeping>,
+    /// Sends letters; one, for the same reason.
+    pub letters: Arc<SendMail>,
     /// Which other logs this instance cosigns.
     pub witnessing: Arc<Witnessing>,
     /// What was asked and answered.
@@ -139,6 +144,7 @@ impl App {
                 entropy: wiring.entropy,
                 keyring: Keyring::new(wiring.kek),
                 log: Log::new(wiring.log_origin),
+                mailer: wiring.mailer,
                 realm: realm(wiring.mode),
                 faults: Faults::default(),
                 crash,
@@ -148,6 +154,7 @@ impl App {
         let passports = Registry::open(&kernel, &wiring.origin, wiring.identity).await?;
         let witnessing = Arc::new(Witnessing::new(witness_name(&wiring.origin), wiring.witnessed));
         let housekeeping = Arc::new(Housekeeping::new(kernel.clone()));
+        let letters = Arc::new(SendMail::new(kernel.clone()));
         let (origin, mode) = (wiring.origin.into(), wiring.mode);
         let sequencer_interval = wiring.sequencer_interval;
         Ok(App {
@@ -155,6 +162,7 @@ impl App {
             passports,
             requests: Arc::default(),
             housekeeping,
+            letters,
             sequencer_interval,
             witnessing,
             origin,
@@ -167,6 +175,7 @@ impl App {
         vec![
             Arc::new(Sequencer { kernel: self.kernel.clone(), interval: self.sequencer_interval }),
             Arc::<Housekeeping>::clone(&self.housekeeping),
+            Arc::<SendMail>::clone(&self.letters),
             Arc::new(KeyUpkeep::new(self.kernel.clone(), Arc::clone(&self.passports))),
         ]
     }

@@ -68,6 +68,8 @@ pub struct Config {
     pub identity: Identity,
     /// The transparency log.
     pub log: Log,
+    /// Letters.
+    pub mail: Mail,
     /// What is told about the running instance.
     pub telemetry: Telemetry,
     #[serde(skip)]
@@ -174,6 +176,20 @@ pub struct Log {
     /// Logs that this instance cosigns.
     #[serde(deserialize_with = "fields::verifier_keys")]
     pub witnessed: Vec<VerifierKey>,
+}
+
+/// `[mail]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct Mail {
+    /// The server that takes letters.
+    #[serde(deserialize_with = "fields::optional")]
+    pub url: Option<String>,
+    /// File with the password of its user.
+    #[serde(deserialize_with = "fields::optional")]
+    pub password_file: Option<PathBuf>,
+    /// The sender.
+    #[serde(deserialize_with = "fields::optional")]
+    pub from: Option<String>,
 }
 
 /// How log lines are written.

@@ -76,6 +76,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("ed25519-dalek", &["aegis-core", "aegis-bench"]),
     ("chacha20poly1305", &["aegis-core"]),
     ("hmac", &["aegis-core"]),
+    ("lettre", &["aegis-kernel"]),
     ("sha1", &["aegis-core"]),
     ("sha2", &["aegis-core"]),
     ("sha3", &["aegis-core"]),
