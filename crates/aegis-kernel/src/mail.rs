@@ -26,6 +26,8 @@ pub use smtp::{Smtp, SmtpRefused};
 
 /// How often the job looks for letters whose next try is due; new ones give a hint.
 const INTERVAL: Duration = Duration::from_secs(5);
+/// Longer than one letter may take, and no longer: after a crash, letters wait for the lease to end.
+const LEASE_SECONDS: i64 = 60;
 /// Letters of one tick.
 const BATCH: u32 = 20;
 /// Seconds from a failed try to the next; the last goes on until the letter is too old.
@@ -177,7 +179,7 @@ impl SendMail {
         let holder = to_hex(&kernel.parts().entropy.fork().bytes::<16>());
         SendMail {
             kernel,
-            lease: Lease { name: "mail.send", holder, seconds: 120 },
+            lease: Lease { name: "mail.send", holder, seconds: LEASE_SECONDS },
             sending: Mutex::default(),
         }
     }
@@ -186,13 +188,15 @@ impl SendMail {
         let _alone = self.sending.lock().await;
         let (store, now) = (&self.kernel.parts().store, self.kernel.now());
         let due = store.read(move |tx| sql::list_due(tx, now, BATCH)).await?;
-        if due.is_empty() || !self.lease.hold(store, now).await? {
-            return Ok(Report::Idle);
-        }
+        let mut report = Report::Idle;
         for row in due {
+            if !self.lease.hold(store, now).await? {
+                break;
+            }
             self.send(row).await?;
+            report = Report::Worked;
         }
-        Ok(Report::Worked)
+        Ok(report)
     }
 
     async fn send(&self, row: MailRow) -> Result<(), Fault> {

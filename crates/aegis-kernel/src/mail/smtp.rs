@@ -15,7 +15,9 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 
 /// How long one command of the conversation may take.
-const TIMEOUT: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one letter may take.
+const LETTER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A mail server that takes our letters.
 pub struct Smtp {
@@ -98,7 +100,11 @@ impl Smtp {
             .header(ContentType::TEXT_PLAIN)
             .body(text)
             .map_err(|error| unwritable(&error))?;
-        match self.transport.send(message).await {
+        let sent = tokio::time::timeout(LETTER_TIMEOUT, self.transport.send(message)).await;
+        let Ok(sent) = sent else {
+            return Err(SmtpRefused::ForNow("the mail server took too long".to_owned()));
+        };
+        match sent {
             Ok(_) => Ok(()),
             // An answer of the server names a code and its words; neither repeats the letter's text.
             Err(error) if error.is_permanent() => Err(SmtpRefused::ForGood(error.to_string())),
