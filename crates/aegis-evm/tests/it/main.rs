@@ -1,0 +1,14 @@
+#![cfg(test)]
+//! The chain client, on the chain in process and, where `AEGIS_TEST_ANVIL` names one, on an anvil node.
+//!
+//! `tests/anvil/run` starts such a node on loopback and runs these tests against it.
+
+mod authorizations;
+mod faults;
+mod journal;
+mod movements;
+mod sandbox;
+mod submissions;
+mod suite;
+mod vectors;
+mod world;
