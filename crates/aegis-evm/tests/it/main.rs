@@ -5,6 +5,7 @@
 
 mod authorizations;
 mod faults;
+mod fiat;
 mod journal;
 mod movements;
 mod sandbox;

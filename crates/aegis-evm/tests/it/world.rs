@@ -8,8 +8,7 @@ use aegis_core::time::Timestamp;
 use aegis_evm::chain::{Chain, Identity};
 use aegis_evm::contract::Contract;
 use aegis_evm::eip3009::TokenDomain;
-use aegis_evm::fee::FeeCaps;
-use aegis_evm::finality::Finality;
+use aegis_evm::finality::{At, Finality};
 use aegis_evm::key::AccountKey;
 use aegis_evm::send::Presented;
 use aegis_evm::sight::SentTransaction;
@@ -25,10 +24,14 @@ use alloy::primitives::{B256, Bytes, Signature, TxKind, U256};
 use alloy::rpc::client::RpcClient;
 use serde_json::{Value, json};
 
+use crate::fiat;
+
 /// Blocks are final two below the head, on every chain under test.
 pub(crate) const FINALITY: Finality = Finality::Confirmations(3);
 /// Gas that suffices for every call of a token.
 pub(crate) const GAS: u64 = 200_000;
+/// Gas that suffices for setting a token up.
+const DEED_GAS: u64 = 1_000_000;
 const ETHER: u128 = 1_000_000_000_000_000_000;
 
 pub(crate) enum Ground {
@@ -72,6 +75,11 @@ pub(crate) fn name() -> ChainName {
     ChainName::parse("Test_Chain").unwrap()
 }
 
+/// The domain of a token that is deployed for a test.
+fn coin(chain_id: u64) -> TokenDomain {
+    TokenDomain { name: "USD Coin".into(), version: "2".into(), chain_id, contract: Address::ZERO }
+}
+
 impl World {
     pub(crate) fn on_sim() -> World {
         let (clock, _) = clock(1_800_000_000);
@@ -91,57 +99,39 @@ impl World {
     }
 
     /// On a node: a key of its own pays for everything, and owns a new token contract.
-    pub(crate) async fn on_anvil(url: &str, round: u8) -> World {
+    pub(crate) async fn on_anvil(url: &str, round: u8, fiat: Option<&str>) -> World {
         let client = RpcClient::new_http(url.parse().unwrap());
         let chain_id: alloy::primitives::U64 = client.request_noparams("eth_chainId").await.unwrap();
         let _: Value = client.request("evm_setAutomine", [false]).await.unwrap();
         let identity = Identity { name: name(), id: chain_id.to(), finality: FINALITY };
         let chain = Chain::rpc(identity, vec![url.parse().unwrap()]).unwrap();
         let mut seed = [round; 32];
-        seed[..8].copy_from_slice(&chain.heads().await.unwrap().head.to_be_bytes());
+        seed[1..9].copy_from_slice(&chain.heads().await.unwrap().head.to_be_bytes());
         let owner = AccountKey::from_secret(&Secret::new(seed)).unwrap();
         let rich = json!([owner.address().to_string(), "0xd3c21bcecceda1000000"]);
         let _: Value = client.request("anvil_setBalance", rich).await.unwrap();
-        let domain = TokenDomain {
-            name: "USD Coin".into(),
-            version: "2".into(),
-            chain_id: chain.id(),
-            contract: Address::ZERO,
+        let head = chain.heads().await.unwrap().head;
+        let first = i64::from(round) * 1_000 + i64::try_from(head).unwrap() * 1_000_000 + 1;
+        let domain = coin(chain.id());
+        let mut world =
+            World { chain, ground: Ground::Anvil(client), owner, domain, next_key: AtomicI64::new(first) };
+        world.domain.contract = match fiat {
+            Some(package) => fiat::deploy(&world, package).await,
+            None => world.deploy().await,
         };
-        let first =
-            i64::from(round) * 1_000 + i64::try_from(chain.heads().await.unwrap().head).unwrap() * 1_000_000;
-        let mut world = World {
-            chain,
-            ground: Ground::Anvil(client),
-            owner,
-            domain,
-            next_key: AtomicI64::new(first + 1),
-        };
-        world.domain.contract = world.deploy().await;
+        world
+    }
+
+    /// The chain in process with Circle's contracts on it.
+    pub(crate) async fn on_sim_with(package: &str) -> World {
+        let mut world = World::on_sim();
+        world.domain = coin(world.chain.id());
+        world.domain.contract = fiat::deploy(&world, package).await;
         world
     }
 
     async fn deploy(&self) -> Address {
-        let FeeCaps { max_fee, max_priority } = self.chain.fee_levels().await.unwrap().medium;
-        let creation = TxEip1559 {
-            chain_id: self.chain.id(),
-            nonce: 0,
-            gas_limit: 5_000_000,
-            max_fee_per_gas: max_fee,
-            max_priority_fee_per_gas: max_priority,
-            to: TxKind::Create,
-            value: U256::ZERO,
-            access_list: alloy::eips::eip2930::AccessList::default(),
-            input: Contract::LedgerToken.creation_code().unwrap().into(),
-        };
-        let signature = self.owner.sign_digest(&creation.signature_hash().0).unwrap();
-        let signature = Signature::try_from(signature.0.as_slice()).unwrap();
-        let bytes = TxEnvelope::from(creation.into_signed(signature)).encoded_2718();
-        let Ground::Anvil(client) = &self.ground else { panic!("only a node needs a new contract") };
-        let _: B256 = client.request("eth_sendRawTransaction", [Bytes::from(bytes)]).await.unwrap();
-        self.mine(1).await;
-        let owner = alloy::primitives::Address::new(*self.owner.address().as_bytes());
-        let contract = Address::from_bytes(owner.create(0).into_array());
+        let contract = self.create(Contract::LedgerToken.creation_code().unwrap()).await;
         let setup = TokenSetup {
             name: self.domain.name.clone(),
             symbol: "USDC".into(),
@@ -150,6 +140,38 @@ impl World {
             owner: self.owner.address(),
         };
         self.deed(&self.owner, contract, Atoms::ZERO, setup.initialize()).await;
+        contract
+    }
+
+    /// Creates a contract. The client under test never does, so the bytes go around it.
+    pub(crate) async fn create(&self, code: Vec<u8>) -> Address {
+        let Place { chain_id, account_nonce, fees } = self.place(&self.owner).await;
+        let creation = TxEip1559 {
+            chain_id,
+            nonce: account_nonce,
+            gas_limit: 8_000_000,
+            max_fee_per_gas: fees.max_fee,
+            max_priority_fee_per_gas: fees.max_priority,
+            to: TxKind::Create,
+            value: U256::ZERO,
+            access_list: alloy::eips::eip2930::AccessList::default(),
+            input: code.into(),
+        };
+        let signature = self.owner.sign_digest(&creation.signature_hash().0).unwrap();
+        let signature = Signature::try_from(signature.0.as_slice()).unwrap();
+        let bytes = Bytes::from(TxEnvelope::from(creation.into_signed(signature)).encoded_2718());
+        match &self.ground {
+            Ground::Sim(sim) => {
+                sim.answer("eth_sendRawTransaction", &[json!(bytes)]).unwrap().unwrap();
+            }
+            Ground::Anvil(client) => {
+                let _: B256 = client.request("eth_sendRawTransaction", [bytes]).await.unwrap();
+            }
+        }
+        self.mine(1).await;
+        let owner = alloy::primitives::Address::new(*self.owner.address().as_bytes());
+        let contract = Address::from_bytes(owner.create(account_nonce).into_array());
+        assert!(!self.chain.code(contract, At::Head).await.unwrap().is_empty(), "the contract was created");
         contract
     }
 
@@ -224,7 +246,7 @@ impl World {
 
     /// A call that is included and must succeed.
     pub(crate) async fn deed(&self, key: &AccountKey, to: Address, value: Atoms, data: Vec<u8>) {
-        let signed = self.submit(&self.place(key).await.draft(to, value, data, GAS), key).await;
+        let signed = self.submit(&self.place(key).await.draft(to, value, data, DEED_GAS), key).await;
         self.mine(1).await;
         let receipt = self.chain.receipt(signed.hash()).await.unwrap().expect("it is included");
         assert!(receipt.succeeded, "a call of the test itself was reverted");
