@@ -220,3 +220,31 @@ fn node(wire: Wire) -> Node {
     let is_local = matches!(wire, Wire::Sim(_));
     Node { provider: RootProvider::new(RpcClient::new(wire, is_local)), verified: AtomicBool::new(false) }
 }
+
+#[cfg(test)]
+mod tests {
+    use aegis_wallet::address::Address;
+
+    use super::*;
+    use crate::sight::{SentAuthorization, SentTransaction};
+    use crate::transaction::SignedTransaction;
+
+    /// Jobs hand these futures from thread to thread; a closure that cannot be sent would be found only there.
+    #[test]
+    fn futures_can_be_sent() {
+        fn sendable(_: impl Future + Send) {}
+        let never =
+            |chain: &'static Chain,
+             sent: &'static (SentTransaction, SentAuthorization, SignedTransaction)| {
+                sendable(chain.present(&sent.2));
+                sendable(chain.look_at_transaction(&sent.0));
+                sendable(chain.look_at_authorization(&sent.1));
+                sendable(chain.heads());
+                sendable(chain.fee_levels());
+                sendable(chain.native_balance(Address::ZERO, At::Final));
+                sendable(chain.token_supply(Address::ZERO, At::Final));
+                sendable(chain.deposits(&[], &[], 0, 0));
+            };
+        let _: fn(&'static Chain, &'static (SentTransaction, SentAuthorization, SignedTransaction)) = never;
+    }
+}

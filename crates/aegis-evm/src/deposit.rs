@@ -3,7 +3,7 @@
 use aegis_wallet::address::{Address, TxHash};
 use aegis_wallet::amount::Atoms;
 use alloy::network::primitives::ReceiptResponse as _;
-use alloy::primitives::B256;
+use alloy::primitives::{B256, U256};
 use alloy::providers::Provider as _;
 use alloy::rpc::types::{Filter, Log};
 use alloy::sol_types::SolEvent as _;
@@ -91,7 +91,10 @@ impl Chain {
         let Some(found) = found else { return Ok(None) };
         // A node may show what it expects of a waiting transaction: without a block it is no receipt.
         let Some(height) = found.block_number() else { return Ok(None) };
-        let fee = Atoms::new(found.effective_gas_price()).checked_times(found.gas_used());
+        let gas = Atoms::new(found.effective_gas_price()).checked_times(found.gas_used());
+        // Rollups of the OP Stack charge for the data they publish, in a field of their own.
+        let published = found.other.get_deserialized::<U256>("l1Fee").and_then(Result::ok).map(atoms);
+        let fee = gas.and_then(|gas| gas.checked_add(published.unwrap_or(Atoms::ZERO)));
         Ok(Some(Receipt {
             transaction: hash_from_chain(found.transaction_hash()),
             height,
@@ -113,8 +116,7 @@ pub struct Receipt {
     pub succeeded: bool,
     /// Gas it used.
     pub gas_used: u64,
-    /// What that cost, in the smallest unit of the coin that pays for gas. Rollups may charge more for their data; their
-    /// receipts say so in fields of their own, which are not read here.
+    /// What that cost, in the smallest unit of the coin that pays for gas; with the `l1Fee` of rollups that have one.
     pub fee: Atoms,
 }
 

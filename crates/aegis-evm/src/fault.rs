@@ -73,7 +73,7 @@ pub enum Refusal {
 impl Refusal {
     /// Reads a node's words; nothing if they are not known to mean that the transaction was not taken.
     pub fn read(message: &str) -> Option<Refusal> {
-        const KNOWN: [(&str, Refusal); 22] = [
+        const KNOWN: [(&str, Refusal); 24] = [
             ("nonce too low", Refusal::NonceTooLow),
             ("nonce is too low", Refusal::NonceTooLow),
             ("nonce too high", Refusal::NonceTooHigh),
@@ -96,6 +96,8 @@ impl Refusal {
             ("transaction pool is full", Refusal::PoolFull),
             ("failed to decode signed transaction", Refusal::Malformed),
             ("rlp: ", Refusal::Malformed),
+            ("transaction type not supported", Refusal::Malformed),
+            ("oversized data", Refusal::Malformed),
         ];
         let lower = message.to_ascii_lowercase();
         KNOWN.iter().find(|(words, _)| lower.contains(words)).map(|(_, refusal)| *refusal)

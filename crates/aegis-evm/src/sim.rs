@@ -51,8 +51,8 @@ pub type SimClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub const MINE_MAX: u64 = 1_000;
 /// Depth of the final block at most: deeper ones cannot be taken back.
 pub const DEPTH_MAX: u64 = 64;
-/// Records in the journal after which the next start writes the whole state anew.
-const COMPACT_AFTER: u64 = 10_000;
+/// Records in the journal after which the whole state is written anew: some tens of megabytes.
+const COMPACT_AFTER: u64 = 50_000;
 /// Gas for calls of the faucet.
 const FAUCET_GAS: u64 = 200_000;
 
@@ -201,8 +201,8 @@ impl SimChain {
         Ok(SimChain::of(settings, clock, machine, None))
     }
 
-    /// The chain that `file` keeps, or a new one if there is none. The folder must exist, and only one process may have
-    /// the file open.
+    /// The chain that `file` keeps, or a new one if there is none. The folder must exist; one chain at a time has the file
+    /// open.
     ///
     /// # Errors
     /// [`SimFault`]
@@ -220,9 +220,6 @@ impl SimChain {
         }
         if machine.faucet != to_chain(settings.faucet.address()) {
             return Err(SimFault::OtherFaucet);
-        }
-        if journal.appended > COMPACT_AFTER {
-            journal = Journal::rewrite(journal.path(), &machine.whole())?;
         }
         Ok(SimChain::of(settings, clock, machine, Some(journal)))
     }
@@ -423,8 +420,7 @@ impl SimChain {
         let mut guard = self.inner.lock().map_err(|_| SimFault::Stopped)?;
         let inner = guard.as_mut().ok_or(SimFault::Stopped)?;
         let outcome = operation(inner, seconds);
-        let flushed = inner.journal.as_mut().map_or(Ok(()), Journal::flush).map_err(SimFault::from);
-        let outcome = flushed.and(outcome);
+        let outcome = inner.flush().and(outcome);
         if matches!(outcome, Err(SimFault::Journal(_) | SimFault::Misfit(_))) {
             *guard = None;
         }
@@ -439,6 +435,16 @@ impl Inner {
             journal.append(&record);
         }
         Ok(self.machine.apply(record)?)
+    }
+
+    /// Makes what was written down durable, and the journal short again when it is long.
+    fn flush(&mut self) -> Result<(), SimFault> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        journal.flush()?;
+        if journal.appended > COMPACT_AFTER {
+            *journal = Journal::rewrite(journal.path(), &self.machine.whole())?;
+        }
+        Ok(())
     }
 
     fn mine(&mut self, seconds: u64, with_waiting: bool) -> Result<(), SimFault> {

@@ -9,7 +9,7 @@ use alloy_rlp::{RlpDecodable, RlpEncodable};
 use super::state::Patch;
 
 /// Blocks that are remembered, with their receipts; older ones are forgotten, their effects are not.
-pub(super) const BLOCKS_KEPT_MAX: usize = 100_000;
+pub(super) const BLOCKS_KEPT_MAX: usize = 20_000;
 /// Newest blocks that can be taken back, and below which states can be read.
 pub(super) const INVERSES_KEPT: usize = 128;
 

@@ -4,7 +4,7 @@
 //! crash can only leave the last frame unfinished: what is left of it is cut off at the next start. Damage anywhere else
 //! is reported and nothing is opened.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,9 @@ pub enum JournalFault {
         #[source]
         source: std::io::Error,
     },
+    /// Another process, or another chain of this one, has the file open.
+    #[error("{0} is in use")]
+    InUse(PathBuf),
     /// The file is not one of ours, or of another version.
     #[error("{0} is no journal of a sandbox chain of this version")]
     Foreign(PathBuf),
@@ -65,6 +68,7 @@ impl Journal {
             .truncate(false)
             .open(path)
             .map_err(io("cannot open"))?;
+        lock(&file, path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io("cannot read"))?;
         if bytes.len() < MAGIC.len() {
@@ -122,6 +126,7 @@ impl Journal {
             .map_err(fault("cannot create", &next))?;
         file.write_all(&content).map_err(fault("cannot write", &next))?;
         file.sync_all().map_err(fault("cannot flush", &next))?;
+        lock(&file, &next)?;
         std::fs::rename(&next, path).map_err(fault("cannot replace", path))?;
         flush_folder(path)?;
         Ok(Journal { file, path: path.to_owned(), pending: Vec::new(), appended: 0 })
@@ -135,6 +140,14 @@ impl Journal {
 fn fault(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> JournalFault {
     let path = path.to_owned();
     move |source| JournalFault::Io { what, path, source }
+}
+
+/// Held until the file is closed, however the process ends.
+fn lock(file: &File, path: &Path) -> Result<(), JournalFault> {
+    file.try_lock().map_err(|refused| match refused {
+        TryLockError::WouldBlock => JournalFault::InUse(path.to_owned()),
+        TryLockError::Error(source) => fault("cannot lock", path)(source),
+    })
 }
 
 /// A new name in a folder is durable once the folder is.

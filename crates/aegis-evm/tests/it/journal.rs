@@ -116,6 +116,10 @@ async fn damage_is_reported() {
     let fault = SimChain::open(good.clone(), clock.clone(), &file).unwrap_err();
     assert!(matches!(fault, SimFault::Journal(JournalFault::Foreign(_))), "{fault:?}");
     std::fs::write(&file, &whole).unwrap();
+    let held = open(&file, &clock);
+    let fault = SimChain::open(good.clone(), clock.clone(), &file).unwrap_err();
+    assert!(matches!(fault, SimFault::Journal(JournalFault::InUse(_))), "{fault:?}");
+    drop(held);
     let mut other = good.clone();
     other.chain_id += 1;
     assert!(matches!(SimChain::open(other, clock.clone(), &file), Err(SimFault::Misfit(_))));

@@ -19,6 +19,7 @@ const ARROWS: &[Arrow] = &[
     Arrow { from: "aegis-tlog", to: &["aegis-core"], pure: true },
     Arrow { from: "aegis-passport", to: &["aegis-core", "aegis-tlog"], pure: true },
     Arrow { from: "aegis-wallet", to: &["aegis-core"], pure: true },
+    Arrow { from: "aegis-evm", to: &["aegis-core", "aegis-wallet"], pure: false },
     Arrow { from: "aegis-store", to: &["aegis-core"], pure: false },
     Arrow { from: "aegis-kernel", to: &["aegis-core", "aegis-tlog", "aegis-store"], pure: false },
     Arrow {
@@ -81,6 +82,10 @@ const OWNED: &[(&str, &[&str])] = &[
     ("sha2", &["aegis-core"]),
     ("sha3", &["aegis-core"]),
     ("rand_chacha", &["aegis-core"]),
+    ("alloy", &["aegis-evm"]),
+    ("alloy-rlp", &["aegis-evm"]),
+    ("bip32", &["aegis-evm"]),
+    ("revm", &["aegis-evm"]),
 ];
 
 /// A direct dependency: who names whom, and whether only tests do.
