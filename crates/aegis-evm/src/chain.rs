@@ -14,7 +14,7 @@ use url::Url;
 use crate::fault::{ChainFault, is_silence};
 use crate::finality::{At, Finality, Heads};
 use crate::sim::SimChain;
-use crate::transport::{HttpWire, NoClient, Wire};
+use crate::transport::{HttpWire, Wire};
 
 /// Nodes of one chain, tried in order.
 pub const NODES_MAX: usize = 8;
@@ -52,34 +52,36 @@ pub enum NotConnected {
     /// No node, or more than [`NODES_MAX`].
     #[error("a chain has 1 to {NODES_MAX} nodes")]
     NodeCount,
-    /// See there.
-    #[error(transparent)]
-    NoClient(#[from] NoClient),
+    /// The address of this node, counted from 0, is none of HTTP. It is not repeated: it may hold a key.
+    #[error("the address of node {0} must begin with http:// or https://")]
+    Address(usize),
+    /// The TLS library refuses the machine's certificates.
+    #[error("no HTTP client for the chain's nodes")]
+    NoClient(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Chain {
-    /// Prepares to talk to the nodes at `urls`, tried in this order. Nothing is sent.
+    /// Prepares to talk to the nodes at these addresses, tried in this order. Nothing is sent.
     ///
     /// # Errors
     /// [`NotConnected`]
-    pub fn rpc(identity: Identity, urls: Vec<Url>) -> Result<Chain, NotConnected> {
-        let wires: Result<Vec<Wire>, NoClient> =
-            urls.into_iter().map(|url| HttpWire::new(url).map(Wire::Http)).collect();
-        Chain::over(identity, wires?)
+    pub fn rpc(identity: Identity, addresses: &[String]) -> Result<Chain, NotConnected> {
+        if addresses.is_empty() || addresses.len() > NODES_MAX {
+            return Err(NotConnected::NodeCount);
+        }
+        let wires = addresses.iter().enumerate().map(|(index, address)| {
+            let url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+            let wire = HttpWire::new(url.ok_or(NotConnected::Address(index))?);
+            wire.map(Wire::Http).map_err(|fault| NotConnected::NoClient(Box::new(fault)))
+        });
+        let nodes = wires.map(|wire| wire.map(node)).collect::<Result<Vec<Node>, _>>()?;
+        Ok(Chain { identity: Arc::new(identity), nodes: nodes.into() })
     }
 
     /// The chain in this process.
     pub fn sim(name: ChainName, finality: Finality, sim: SimChain) -> Chain {
         let identity = Identity { name, id: sim.chain_id(), finality };
         Chain { identity: Arc::new(identity), nodes: Arc::new([node(Wire::Sim(sim))]) }
-    }
-
-    fn over(identity: Identity, wires: Vec<Wire>) -> Result<Chain, NotConnected> {
-        if wires.is_empty() || wires.len() > NODES_MAX {
-            return Err(NotConnected::NodeCount);
-        }
-        let nodes: Vec<Node> = wires.into_iter().map(node).collect();
-        Ok(Chain { identity: Arc::new(identity), nodes: nodes.into() })
     }
 
     /// The name it is listed under.

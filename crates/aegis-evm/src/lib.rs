@@ -1,6 +1,6 @@
 //! Chains: reading them, signing for them, presenting signed bytes to them, and one that runs inside the process.
 //!
-//! Whether a chain is a node behind JSON-RPC or the one in this process is known to [`transport`] alone: everything
+//! Whether a chain is a node behind JSON-RPC or the one in this process is known to the module `transport` alone: everything
 //! above it sends the same requests and reads the same answers. Amounts, addresses and hashes are the wallet's own
 //! types. Which artefact is signed, with which account nonce and when, is decided elsewhere and comes in as a value;
 //! nothing here allocates a nonce, retries a submission or keeps a row.
@@ -24,4 +24,4 @@ pub mod sight;
 pub mod sim;
 pub mod token;
 pub mod transaction;
-pub mod transport;
+mod transport;

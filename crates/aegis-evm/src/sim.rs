@@ -375,8 +375,20 @@ impl SimChain {
             let signed = place.draft(target, value, data, FAUCET_GAS).sign(&self.settings.faucet);
             let signed = signed.map_err(|fault| SimFault::Refused(fault.to_string()))?;
             let bytes = Bytes::copy_from_slice(signed.bytes());
-            let hash = inner.submit(&bytes, seconds, self.settings.pace)?;
+            let hash = inner.submit(&bytes, seconds, self.settings.pace, Orders::Ignored)?;
             hash.map(hash_from_chain).map_err(|words| SimFault::Refused(words.to_owned()))
+        })
+    }
+
+    /// Takes signed bytes of any kind, also those that create a contract, around every fault on order.
+    ///
+    /// # Errors
+    /// [`SimFault::Refused`] in a node's words, or another fault.
+    pub fn submit(&self, bytes: &[u8]) -> Result<TxHash, SimFault> {
+        let bytes = Bytes::copy_from_slice(bytes);
+        self.change(|inner, seconds| {
+            let taken = inner.submit(&bytes, seconds, self.settings.pace, Orders::Ignored)?;
+            taken.map(hash_from_chain).map_err(|words| SimFault::Refused(words.to_owned()))
         })
     }
 
@@ -428,6 +440,13 @@ impl SimChain {
     }
 }
 
+/// Whether a submission can meet a fault on order: those of clients do, the faucet's do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Orders {
+    Followed,
+    Ignored,
+}
+
 impl Inner {
     /// Writes a change down and applies it.
     fn record(&mut self, record: Record) -> Result<(), SimFault> {
@@ -466,6 +485,7 @@ impl Inner {
         bytes: &Bytes,
         seconds: u64,
         pace: Pace,
+        orders: Orders,
     ) -> Result<Result<alloy::primitives::B256, &'static str>, SimFault> {
         let Some(mut new) = Waiting::read(bytes, 0, false) else {
             return Ok(Err("failed to decode signed transaction"));
@@ -475,14 +495,16 @@ impl Inner {
         if let Err(words) = self.machine.pool.judge(&new, account, bounds) {
             return Ok(Err(words));
         }
-        if self.switches.trips(SimSwitch::DropSubmission) {
-            return Ok(Ok(new.hash()));
+        if orders == Orders::Followed {
+            if self.switches.trips(SimSwitch::DropSubmission) {
+                return Ok(Ok(new.hash()));
+            }
+            if self.switches.trips(SimSwitch::DelayInclusion) {
+                let next = self.machine.height().saturating_add(1);
+                new.not_before = next.saturating_add(DELAY_BLOCKS);
+            }
+            new.fails = self.switches.trips(SimSwitch::Revert);
         }
-        if self.switches.trips(SimSwitch::DelayInclusion) {
-            let next = self.machine.height().saturating_add(1);
-            new.not_before = next.saturating_add(DELAY_BLOCKS);
-        }
-        new.fails = self.switches.trips(SimSwitch::Revert);
         let Waiting { bytes, not_before, fails, .. } = &new;
         let pooled = Pooled { bytes: bytes.clone(), not_before: *not_before, fails: *fails };
         self.record(Record::Pooled(pooled))?;

@@ -18,7 +18,7 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// One way to one chain.
 #[derive(Clone)]
-pub enum Wire {
+pub(crate) enum Wire {
     /// A node behind HTTP. Its address may hold a secret and has no printable form.
     Http(HttpWire),
     /// The chain in this process.
@@ -27,7 +27,7 @@ pub enum Wire {
 
 /// A node behind HTTP.
 #[derive(Clone)]
-pub struct HttpWire {
+pub(crate) struct HttpWire {
     client: reqwest::Client,
     url: Url,
 }
@@ -44,14 +44,14 @@ impl std::fmt::Debug for Wire {
 /// No client for HTTP could be made: the TLS library refuses the machine's certificates.
 #[derive(Debug, thiserror::Error)]
 #[error("no HTTP client for the chain's nodes")]
-pub struct NoClient(#[source] reqwest::Error);
+pub(crate) struct NoClient(#[source] reqwest::Error);
 
 impl HttpWire {
     /// Prepares to talk to `url`. Nothing is sent. Redirects are not followed and no proxy of the environment is used.
     ///
     /// # Errors
     /// [`NoClient`]
-    pub fn new(url: Url) -> Result<HttpWire, NoClient> {
+    pub(crate) fn new(url: Url) -> Result<HttpWire, NoClient> {
         let client = reqwest::Client::builder()
             .timeout(REQUEST_TIME)
             .connect_timeout(CONNECT_TIME)

@@ -22,7 +22,7 @@ use super::machine::BLOCK_GAS;
 use super::pool::Waiting;
 use super::state::View;
 use super::switch::SimSwitch;
-use super::{Inner, Pace, SimChain};
+use super::{Inner, Orders, Pace, SimChain};
 
 /// Blocks whose fees one request may ask for.
 const FEE_BLOCKS_MAX: u64 = 128;
@@ -34,9 +34,9 @@ const LOGS_MAX: usize = 10_000;
 type Answer = Result<Value, ErrorPayload>;
 
 impl SimChain {
-    /// Answers one request of JSON-RPC: the method's result, or an error as a node words it. Nothing comes back where a
-    /// fault on order loses the request or its answer.
-    pub fn answer(&self, method: &str, params: &[Value]) -> Option<Result<Value, ErrorPayload>> {
+    /// The method's result, or an error as a node words it. Nothing comes back where a fault on order loses the request
+    /// or its answer.
+    fn answer(&self, method: &str, params: &[Value]) -> Option<Answer> {
         let pace = self.settings.pace;
         let answered = self.change(|inner, seconds| {
             if inner.switches.trips(SimSwitch::Silence) {
@@ -89,7 +89,7 @@ fn send(
     if inner.switches.trips(SimSwitch::LoseRequest) {
         return Ok(None);
     }
-    let taken = inner.submit(&bytes, seconds, pace)?;
+    let taken = inner.submit(&bytes, seconds, pace, Orders::Followed)?;
     if inner.switches.trips(SimSwitch::LoseAnswer) {
         return Ok(None);
     }
@@ -134,7 +134,10 @@ fn read(inner: &mut Inner, method: &str, params: &[Value], seconds: u64) -> Answ
         "eth_getCode" => {
             let address = required::<Address>(params, 0)?;
             let view = inner.view(params, 1)?;
-            shown(view.account(address).map_or(Bytes::new(), |account| view.code(account.code_hash)))
+            shown(
+                view.account(address)
+                    .map_or(Bytes::new(), |account| view.code(account.code_hash).original_bytes()),
+            )
         }
         "eth_getStorageAt" => {
             let (address, slot) = (required::<Address>(params, 0)?, required::<U256>(params, 1)?);

@@ -65,7 +65,7 @@ pub(super) struct World {
     accounts: HashMap<Address, AccountState>,
     slots: HashMap<(Address, U256), U256>,
     /// Code is never forgotten: it is named by its hash and cannot be wrong.
-    codes: HashMap<B256, Bytes>,
+    codes: HashMap<B256, Bytecode>,
 }
 
 impl World {
@@ -84,7 +84,7 @@ impl World {
                 if after.is_zero() { self.slots.remove(place) } else { self.slots.insert(*place, *after) };
             inverse.slots.insert(*place, before.unwrap_or_default());
         }
-        self.codes.extend(patch.codes.iter().map(|(hash, code)| (*hash, code.clone())));
+        self.codes.extend(patch.codes.iter().map(|(hash, code)| (*hash, Bytecode::new_raw(code.clone()))));
         inverse
     }
 
@@ -93,7 +93,7 @@ impl World {
         Patch {
             accounts: self.accounts.iter().map(|(address, state)| (*address, Some(*state))).collect(),
             slots: self.slots.iter().map(|(place, value)| (*place, *value)).collect(),
-            codes: self.codes.iter().map(|(hash, code)| (*hash, code.clone())).collect(),
+            codes: self.codes.iter().map(|(hash, code)| (*hash, code.original_bytes())).collect(),
         }
     }
 }
@@ -127,8 +127,9 @@ impl View<'_> {
         above.or_else(before).or_else(|| self.world.slots.get(&place)).copied().unwrap_or_default()
     }
 
-    pub(super) fn code(&self, hash: B256) -> Bytes {
-        self.above.codes.get(&hash).or_else(|| self.world.codes.get(&hash)).cloned().unwrap_or_default()
+    pub(super) fn code(&self, hash: B256) -> Bytecode {
+        let above = self.above.codes.get(&hash).map(|code| Bytecode::new_raw(code.clone()));
+        above.or_else(|| self.world.codes.get(&hash).cloned()).unwrap_or_default()
     }
 }
 
@@ -136,20 +137,17 @@ impl DatabaseRef for View<'_> {
     type Error = Infallible;
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, Infallible> {
-        Ok(self.account(address).map(|state| {
-            let code = Bytecode::new_raw(self.code(state.code_hash));
-            AccountInfo {
-                balance: state.balance,
-                nonce: state.nonce,
-                code_hash: state.code_hash,
-                code: Some(code),
-                ..AccountInfo::default()
-            }
+        Ok(self.account(address).map(|state| AccountInfo {
+            balance: state.balance,
+            nonce: state.nonce,
+            code_hash: state.code_hash,
+            code: Some(self.code(state.code_hash)),
+            ..AccountInfo::default()
         }))
     }
 
     fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, Infallible> {
-        Ok(Bytecode::new_raw(self.code(hash)))
+        Ok(self.code(hash))
     }
 
     fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, Infallible> {

@@ -1,7 +1,9 @@
 //! What networks do wrong: lost requests and answers, forgotten and delayed transactions, nodes that are away.
 
-use aegis_evm::chain::{Chain, Identity};
-use aegis_evm::fault::ChainFault;
+use std::io::{Read as _, Write as _};
+
+use aegis_evm::chain::{Chain, Identity, NotConnected};
+use aegis_evm::fault::{ChainFault, Refusal};
 use aegis_evm::finality::At;
 use aegis_evm::send::Presented;
 use aegis_evm::sim::{DELAY_BLOCKS, SimChain, SimSwitch};
@@ -97,12 +99,72 @@ async fn switches_are_spent() {
 async fn nodes_that_are_away() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let identity = || Identity { name: name(), id: 31_338, finality: FINALITY };
-    let chain = Chain::rpc(identity(), vec![format!("http://{nobody}/key").parse().unwrap()]).unwrap();
+    let chain = Chain::rpc(identity(), &[format!("http://{nobody}/key")]).unwrap();
     let Err(ChainFault::Unreachable(reason)) = chain.final_height().await else { panic!("nobody listens") };
     assert!(!reason.to_string().contains("key"), "an address can hold a key: {reason}");
     let world = World::on_sim();
     let signed = world.transfer(&world.owner, world.fresh().address(), 1).await.sign(&world.owner).unwrap();
     assert!(matches!(chain.present(&signed).await, Presented::NotSent(ChainFault::Unreachable(_))));
     assert!(!format!("{chain:?}").contains("/key"));
-    assert!(Chain::rpc(identity(), Vec::new()).is_err());
+    assert!(matches!(Chain::rpc(identity(), &[]), Err(NotConnected::NodeCount)));
+    let other = ["http://127.0.0.1".to_owned(), "ws://127.0.0.1/key".to_owned()];
+    let Err(fault @ NotConnected::Address(1)) = Chain::rpc(identity(), &other) else {
+        panic!("ws is not spoken")
+    };
+    assert!(!fault.to_string().contains("key"));
+}
+
+/// A node behind a broken gateway: what is no JSON-RPC is no answer, and after bytes went there nobody knows. A second
+/// node that refuses changes nothing about that; one that has the bytes does.
+#[tokio::test]
+async fn answers_that_are_none() {
+    let world = World::on_sim();
+    let signed = world.transfer(&world.owner, world.fresh().address(), 1).await.sign(&world.owner).unwrap();
+    let id = r#"{"jsonrpc":"2.0","id":ID,"result":"0x7a6a"}"#;
+    let low = r#"{"jsonrpc":"2.0","id":ID,"error":{"code":-32000,"message":"nonce too low"}}"#;
+    let known = r#"{"jsonrpc":"2.0","id":ID,"error":{"code":-32000,"message":"already known"}}"#;
+    let odd = r#"{"jsonrpc":"2.0","id":ID,"error":{"code":-32603,"message":"internal error"}}"#;
+    let page = "<html>502 Bad Gateway</html>";
+    let chain = |nodes: &[&[&'static str]]| {
+        let identity = Identity { name: name(), id: 31_338, finality: FINALITY };
+        let addresses: Vec<String> = nodes.iter().map(|answers| node(answers)).collect();
+        Chain::rpc(identity, &addresses).unwrap()
+    };
+    let read = chain(&[&[id, page]]).final_height().await;
+    assert!(matches!(read, Err(ChainFault::Unreachable(_))), "{read:?}");
+    for answer in [page, odd] {
+        let presented = chain(&[&[id, answer], &[id, low]]).present(&signed).await;
+        assert!(matches!(presented, Presented::Unknown(_)), "{presented:?}");
+        let presented = chain(&[&[id, answer], &[id, known]]).present(&signed).await;
+        assert!(matches!(presented, Presented::AlreadyKnown), "{presented:?}");
+    }
+    let presented = chain(&[&[id, low]]).present(&signed).await;
+    assert!(matches!(presented, Presented::Refused(Refusal::NonceTooLow)), "{presented:?}");
+    let presented = chain(&[&["<html>", "<html>"], &[id, low]]).present(&signed).await;
+    assert!(matches!(presented, Presented::Refused(_)), "the first node was sent nothing: {presented:?}");
+}
+
+/// A node that gives these answers, one for each request, and then is away.
+fn node(answers: &[&'static str]) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let answers = answers.to_vec();
+    std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            let mut part = [0; 4_096];
+            while !request.ends_with(b"}") {
+                let read = stream.read(&mut part).unwrap();
+                request.extend_from_slice(&part[..read]);
+            }
+            let request = String::from_utf8(request).unwrap();
+            let id = request.split("\"id\":").nth(1).and_then(|rest| rest.split([',', '}']).next()).unwrap();
+            let body = answer.replace("ID", id);
+            let head =
+                format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+            stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        }
+    });
+    address
 }

@@ -7,6 +7,7 @@ mod authorizations;
 mod faults;
 mod fiat;
 mod journal;
+mod lives;
 mod movements;
 mod sandbox;
 mod submissions;

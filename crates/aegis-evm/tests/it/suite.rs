@@ -86,7 +86,7 @@ async fn suite_with_fiat_token() {
 async fn the_wrong_chain_is_refused(url: &str) {
     let world = World::on_anvil(url, 99, None).await;
     let identity = Identity { name: world.chain.name().clone(), id: 1, finality: world.chain.finality() };
-    let wrong = Chain::rpc(identity, vec![url.parse().unwrap()]).unwrap();
+    let wrong = Chain::rpc(identity, &[url.to_owned()]).unwrap();
     for fault in [wrong.check_identity().await, wrong.final_height().await.map(|_| ())] {
         assert!(matches!(fault, Err(ChainFault::WrongChain { expected: 1, .. })), "{fault:?}");
     }

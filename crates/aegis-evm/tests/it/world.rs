@@ -104,7 +104,7 @@ impl World {
         let chain_id: alloy::primitives::U64 = client.request_noparams("eth_chainId").await.unwrap();
         let _: Value = client.request("evm_setAutomine", [false]).await.unwrap();
         let identity = Identity { name: name(), id: chain_id.to(), finality: FINALITY };
-        let chain = Chain::rpc(identity, vec![url.parse().unwrap()]).unwrap();
+        let chain = Chain::rpc(identity, &[url.to_owned()]).unwrap();
         let mut seed = [round; 32];
         seed[1..9].copy_from_slice(&chain.heads().await.unwrap().head.to_be_bytes());
         let owner = AccountKey::from_secret(&Secret::new(seed)).unwrap();
@@ -162,7 +162,7 @@ impl World {
         let bytes = Bytes::from(TxEnvelope::from(creation.into_signed(signature)).encoded_2718());
         match &self.ground {
             Ground::Sim(sim) => {
-                sim.answer("eth_sendRawTransaction", &[json!(bytes)]).unwrap().unwrap();
+                sim.submit(&bytes).unwrap();
             }
             Ground::Anvil(client) => {
                 let _: B256 = client.request("eth_sendRawTransaction", [bytes]).await.unwrap();
