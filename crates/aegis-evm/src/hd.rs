@@ -2,6 +2,7 @@
 
 use aegis_core::secret::Secret;
 use bip32::{ChildNumber, XPrv};
+use zeroize::Zeroize as _;
 
 use crate::key::{AccountKey, NotAKey};
 
@@ -37,7 +38,10 @@ impl HdSeed {
             ChildNumber::new(index, false),
         ];
         let key = self.derive(path.into_iter().collect::<Result<Vec<_>, _>>().map_err(|_| NotAKey)?)?;
-        AccountKey::from_secret(&Secret::new(key.private_key().to_bytes().into()))
+        let mut copy = key.private_key().to_bytes();
+        let account = AccountKey::from_secret(&Secret::new(copy.into()));
+        copy.as_mut_slice().zeroize();
+        account
     }
 
     fn derive(&self, path: impl IntoIterator<Item = ChildNumber>) -> Result<XPrv, NotAKey> {
