@@ -45,8 +45,9 @@ impl Patch {
                 self.accounts.insert(address, None);
                 continue;
             }
+            let is_new = account.is_created();
             let AccountInfo { balance, nonce, code_hash, code, .. } = account.info;
-            if let Some(code) = code.filter(|code| !code.is_empty()) {
+            if let Some(code) = code.filter(|code| is_new && !code.is_empty()) {
                 self.codes.insert(code_hash, code.original_bytes());
             }
             self.accounts.insert(address, Some(AccountState { balance, nonce, code_hash }));
