@@ -14,11 +14,14 @@ pub enum Fault {
     CrashAfterCommit,
     /// The operation commits, the answer is lost.
     LoseResponse,
+    /// A receiver of events answers 503; it is not called.
+    Webhook5xx,
 }
 
 impl Fault {
     /// All switches.
-    pub const ALL: [Fault; 3] = [Fault::CrashBeforeCommit, Fault::CrashAfterCommit, Fault::LoseResponse];
+    pub const ALL: [Fault; 4] =
+        [Fault::CrashBeforeCommit, Fault::CrashAfterCommit, Fault::LoseResponse, Fault::Webhook5xx];
 
     /// The name used on the wire.
     pub const fn name(self) -> &'static str {
@@ -26,6 +29,7 @@ impl Fault {
             Fault::CrashBeforeCommit => "crash_before_commit",
             Fault::CrashAfterCommit => "crash_after_commit",
             Fault::LoseResponse => "lose_response",
+            Fault::Webhook5xx => "webhook_5xx",
         }
     }
 

@@ -19,7 +19,7 @@ use aegis_core::moment::Moment;
 use aegis_core::rate::Standing;
 use aegis_core::time::Timestamp;
 use aegis_store::{Cause, CommitHooks, Fault, Lane, Store, Tx, Verdict};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::audit::{self, Log};
 use crate::caller::{Call, Caller, Permission};
@@ -94,6 +94,7 @@ pub struct Kernel {
     last_use: Arc<LastUse>,
     last_entry_at: Arc<AtomicI64>,
     tally: Arc<Tally>,
+    events: Arc<Notify>,
 }
 
 /// What a committed, replayed or read use case answers.
@@ -191,6 +192,7 @@ struct Done<R> {
     denied: Option<R>,
     index: Option<oneshot::Receiver<u64>>,
     afterwards: Vec<Box<dyn FnOnce() + Send>>,
+    emitted: bool,
     at: Timestamp,
 }
 
@@ -209,6 +211,7 @@ impl Kernel {
             last_use: Arc::default(),
             last_entry_at: Arc::new(AtomicI64::new(last_entry_at.as_micros())),
             tally: Arc::default(),
+            events: Arc::default(),
         }
     }
 
@@ -230,6 +233,11 @@ impl Kernel {
     /// How use cases ended in this process.
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// Wakes who relays events; told after each commit that has some.
+    pub fn events_hint(&self) -> &Arc<Notify> {
+        &self.events
     }
 
     /// The rate windows of this process.
@@ -355,6 +363,9 @@ impl Kernel {
             Ended::Rejected(rejection) => Err(Failure::Rejected(rejection)),
             Ended::Done(mut done) => {
                 self.parts.log.hint().notify_one();
+                if done.emitted {
+                    self.events.notify_one();
+                }
                 if let Some(refused) = done.denied {
                     return Err(Failure::Refused(refused));
                 }
@@ -455,8 +466,8 @@ impl Kernel {
         for leaf in &commit.further {
             audit::append(tx, at, O::NAME, &call.caller, leaf)?;
         }
-        for event in &commit.events {
-            outbox::append(tx, at, event)?;
+        for (id, event) in &commit.events {
+            outbox::append(tx, at, *id, event)?;
         }
         if let (Some(intent), None) = (&call.intent, &commit.denied) {
             let body = commit.replay_body.as_ref().unwrap_or(&commit.body);
@@ -484,6 +495,7 @@ impl Kernel {
             denied: commit.denied,
             index,
             afterwards: commit.afterwards,
+            emitted: !commit.events.is_empty(),
             at: at.now(),
         })
     }
@@ -513,6 +525,7 @@ impl Kernel {
             denied: None,
             index: unindexed.map(|logged| self.parts.log.expect_index(logged.entry)),
             afterwards: Vec::new(),
+            emitted: false,
             at: at.now(),
         })
     }

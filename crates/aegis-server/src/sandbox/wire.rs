@@ -71,6 +71,9 @@ pub enum FaultName {
     CrashAfterCommit,
     /// The operation commits, the answer is lost: the connection closes without one.
     LoseResponse,
+    /// A webhook's receiver answers 503, without being called. Its scope is `webhook.deliver`.
+    #[serde(rename = "webhook_5xx")]
+    Webhook5xx,
 }
 
 impl From<FaultName> for Fault {
@@ -79,6 +82,7 @@ impl From<FaultName> for Fault {
             FaultName::CrashBeforeCommit => Fault::CrashBeforeCommit,
             FaultName::CrashAfterCommit => Fault::CrashAfterCommit,
             FaultName::LoseResponse => Fault::LoseResponse,
+            FaultName::Webhook5xx => Fault::Webhook5xx,
         }
     }
 }
@@ -89,6 +93,7 @@ impl From<Fault> for FaultName {
             Fault::CrashBeforeCommit => FaultName::CrashBeforeCommit,
             Fault::CrashAfterCommit => FaultName::CrashAfterCommit,
             Fault::LoseResponse => FaultName::LoseResponse,
+            Fault::Webhook5xx => FaultName::Webhook5xx,
         }
     }
 }
