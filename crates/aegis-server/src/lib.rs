@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod http;
 mod instance;
+pub mod outbound;
 pub mod passport;
 pub mod router;
 pub mod sandbox;
