@@ -15,3 +15,4 @@ pub mod passport;
 pub mod router;
 pub mod sandbox;
 pub mod serve;
+pub mod webhook;

@@ -139,6 +139,7 @@ pub(crate) fn wiring(config: &Config) -> Result<Wiring, Complaint> {
         identity: identity(&config.identity)?,
         sequencer_interval: config.log.interval(),
         witnessed: config.log.witnessed.clone(),
+        outbound: config.outbound_rules(),
     })
 }
 
