@@ -205,9 +205,8 @@ impl App {
         ]
     }
 
-    /// Starts all jobs; they end when `stop` turns true, and with them the streams.
+    /// Starts all jobs; they end when `stop` turns true.
     pub fn start_jobs(&self, stop: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
-        self.feed.end_with(stop.clone());
         self.jobs().into_iter().map(|work| job::run(work, stop.clone())).collect()
     }
 
@@ -218,6 +217,7 @@ impl App {
 
     /// Finishes what was accepted and lets go of the database.
     pub fn close(self) {
+        self.feed.end();
         self.kernel.parts().store.clone().close();
     }
 }

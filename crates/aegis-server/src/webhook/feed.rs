@@ -1,7 +1,7 @@
 //! Who reads events as they come: how many streams are open, and when to look again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
@@ -14,12 +14,12 @@ const STREAMS_EACH_MAX: usize = 16;
 pub struct Feed {
     relayed: watch::Sender<i64>,
     open: Mutex<HashMap<String, usize>>,
-    stop: OnceLock<watch::Receiver<bool>>,
+    ended: watch::Sender<bool>,
 }
 
 impl Default for Feed {
     fn default() -> Feed {
-        Feed { relayed: watch::Sender::new(0), open: Mutex::default(), stop: OnceLock::new() }
+        Feed { relayed: watch::Sender::new(0), open: Mutex::default(), ended: watch::Sender::new(false) }
     }
 }
 
@@ -34,15 +34,14 @@ impl Feed {
         self.relayed.subscribe()
     }
 
-    /// Ends all streams when `stop` turns true. The first one told stays.
-    pub fn end_with(&self, stop: watch::Receiver<bool>) {
-        // A feed belongs to one instance, which starts its jobs once.
-        let _already = self.stop.set(stop);
+    /// Ends all streams, those too that are opened from now on: the instance stops, and waits for what is open.
+    pub fn end(&self) {
+        self.ended.send_replace(true);
     }
 
     /// Turns true when streams are to end.
-    pub fn stop(&self) -> Option<watch::Receiver<bool>> {
-        self.stop.get().cloned()
+    pub fn ended(&self) -> watch::Receiver<bool> {
+        self.ended.subscribe()
     }
 
     /// A place for one more stream of `organization`, given back when dropped; `None`: there are too many.

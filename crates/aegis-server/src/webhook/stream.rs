@@ -65,7 +65,7 @@ impl Stream {
     /// the last id it has seen.
     async fn run(mut self) {
         let mut relayed = self.feed.listen();
-        let stop = self.feed.stop();
+        let mut ended = self.feed.ended();
         // A first comment, so that the client knows at once that the stream is open.
         let mut frame = Some(Bytes::from_static(b": open\n\n"));
         loop {
@@ -84,7 +84,7 @@ impl Stream {
             tokio::select! {
                 heard = relayed.changed() => if heard.is_err() { return },
                 () = tokio::time::sleep(HEARTBEAT) => frame = Some(Bytes::from_static(b": alive\n\n")),
-                () = told(stop.clone()) => return,
+                _ = ended.wait_for(|ended| *ended) => return,
             }
         }
     }
@@ -114,10 +114,4 @@ fn may_read(tx: &mut Tx<'_>, kernel: &Kernel, reader: &Reader) -> Result<bool, F
 fn written(event: &StoredEvent) -> String {
     let data = serde_json::to_string(&wire::EventBody::of(event)).unwrap_or_default();
     format!("event: {}\nid: {}\ndata: {data}\n\n", event.kind, event.id)
-}
-
-/// Waits until told to stop; for ever where nobody will.
-async fn told(stop: Option<tokio::sync::watch::Receiver<bool>>) {
-    let Some(mut stop) = stop else { return std::future::pending().await };
-    let _ended = stop.wait_for(|stop| *stop).await;
 }

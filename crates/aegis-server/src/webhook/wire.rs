@@ -1,7 +1,7 @@
 //! Endpoints as JSON, and what all shapes of this slice share.
 
-mod delivery;
-mod event;
+pub mod delivery;
+pub mod event;
 
 use aegis_core::id::EventId;
 use aegis_core::page::{Page, Paged, encode_cursor};
