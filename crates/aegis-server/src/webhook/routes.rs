@@ -59,10 +59,8 @@ async fn create_endpoint(
     Json(body, digest): Json<wire::NewEndpoint>,
 ) -> Result<Reply, Problem> {
     let new = body.read(outbound.rules())?;
-    let (url, target) = new.url;
     let create = CreateEndpoint {
-        url,
-        target,
+        url: new.url,
         events: new.events,
         description: new.description,
         ordered: new.ordered,

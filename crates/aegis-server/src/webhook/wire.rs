@@ -52,8 +52,10 @@ fn subscription(kinds: Vec<EventKind>) -> Result<Subscription, Violation> {
         .ok_or_else(|| Violation::new("/events", "minItems", message))
 }
 
-fn target(url: &str, rules: &Rules) -> Result<Target, Violation> {
-    Target::parse(url, rules)
+/// A URL that may be called, as it was written.
+fn callable(url: String, rules: &Rules) -> Result<String, Violation> {
+    Target::parse(&url, rules)
+        .map(|_| url)
         .map_err(|flaw| Violation::new("/url", flaw.rule(), format!("`url` cannot be called: {flaw}.")))
 }
 
@@ -88,8 +90,8 @@ pub struct NewEndpoint {
 
 /// What a new endpoint is to be.
 pub struct NewEndpointParts {
-    /// Where it is, as written and as read.
-    pub url: (String, Target),
+    /// Where it is; it may be called.
+    pub url: String,
     /// What it wants.
     pub events: Subscription,
     /// What its organization calls it.
@@ -106,17 +108,15 @@ impl NewEndpoint {
     /// # Errors
     /// `VALIDATION_ERROR` with everything that is wrong.
     pub fn read(self, rules: &Rules) -> Result<NewEndpointParts, Problem> {
-        match (target(&self.url, rules), subscription(self.events)) {
-            (Ok(target), Ok(events)) => Ok(NewEndpointParts {
-                url: (self.url, target),
+        match (callable(self.url, rules), subscription(self.events)) {
+            (Ok(url), Ok(events)) => Ok(NewEndpointParts {
+                url,
                 events,
                 description: self.description.filter(|text| !text.is_empty()),
                 ordered: self.ordered.unwrap_or(false),
                 asymmetric: self.asymmetric.unwrap_or(false),
             }),
-            (target, events) => {
-                Err(Problem::validation(target.err().into_iter().chain(events.err()).collect()))
-            }
+            (url, events) => Err(Problem::validation(url.err().into_iter().chain(events.err()).collect())),
         }
     }
 }
@@ -158,9 +158,9 @@ impl EndpointPatch {
     /// # Errors
     /// `VALIDATION_ERROR` with everything that is wrong.
     pub fn read(self, rules: &Rules) -> Result<EndpointChange, Problem> {
-        let target = self.url.map(|url| target(&url, rules).map(|target| (url, target))).transpose();
+        let url = self.url.map(|url| callable(url, rules)).transpose();
         let events = self.events.map(subscription).transpose();
-        match (target, events) {
+        match (url, events) {
             (Ok(url), Ok(events)) => Ok(EndpointChange {
                 url,
                 events,
@@ -169,9 +169,7 @@ impl EndpointPatch {
                 asymmetric: self.asymmetric,
                 enabled: self.enabled,
             }),
-            (target, events) => {
-                Err(Problem::validation(target.err().into_iter().chain(events.err()).collect()))
-            }
+            (url, events) => Err(Problem::validation(url.err().into_iter().chain(events.err()).collect())),
         }
     }
 }

@@ -11,17 +11,14 @@ use super::super::delivery::{DisabledReason, Endpoint};
 use super::super::subscription::Subscription;
 use super::super::{ENDPOINTS_MAX, WEBHOOKS, WRITES, facts, queries, sealed, sql, wire};
 use super::{WebhookRefused, lane_of, own_endpoint};
-use crate::outbound::Target;
 
 /// How long a rotated secret goes on signing beside the new one.
 const OVERLAP_SECONDS: i64 = 86_400;
 
 /// Names an endpoint of the calling organization.
 pub struct CreateEndpoint {
-    /// Where it is.
+    /// Where it is; read and judged before.
     pub url: String,
-    /// The same, read and judged.
-    pub target: Target,
     /// What it wants.
     pub events: Subscription,
     /// What the organization calls it.
@@ -73,7 +70,7 @@ impl Operation for CreateEndpoint {
         let (secret, row) = sealed::new_secret(kek, at.entropy(), id, 1)?;
         sql::insert_secret(tx, id, &row)?;
         let shown = queries::show(tx, kek, at.now(), endpoint)?;
-        let leaf = facts::endpoint_set(&shown.endpoint, &self.target.host.to_string());
+        let leaf = facts::endpoint_set(&shown.endpoint, &wire::host_of(&self.url));
         Ok(Commit::created(&wire::EndpointAnswer::first(&shown, &secret), leaf)?
             .replayed_as(&wire::EndpointAnswer::again(&shown))?
             .at_location(format!("/v1/webhooks/{id}")))
@@ -83,8 +80,8 @@ impl Operation for CreateEndpoint {
 /// What of an endpoint is to change; `None` stays.
 #[derive(Debug, Clone, Default)]
 pub struct EndpointChange {
-    /// Where it is, as written and as read.
-    pub url: Option<(String, Target)>,
+    /// Where it is; read and judged before.
+    pub url: Option<String>,
     /// What it wants.
     pub events: Option<Subscription>,
     /// What the organization calls it; inside: nothing.
@@ -125,7 +122,7 @@ impl Operation for UpdateEndpoint {
         let mut endpoint = own_endpoint(tx, caller, self.id)??;
         let kek = self.kernel.parts().keyring.kek();
         let change = self.change.clone();
-        if let Some((url, _)) = &change.url {
+        if let Some(url) = &change.url {
             endpoint.sealed_url = sealed::seal_url(kek, at.entropy(), endpoint.id, url)?;
         }
         endpoint.events = change.events.unwrap_or(endpoint.events);
