@@ -1,7 +1,7 @@
 //! Telling organizations what happened: webhook endpoints, signed deliveries, and the same events to read.
 //!
 //! An operation commits its events (the kernel's outbox). [`relay`] gives each its place and makes a delivery for every
-//! endpoint that wants it; [`deliver`] sends what is due and writes down how it went; [`stream`] and the list of events
+//! endpoint that wants it; [`deliver`] sends what is due and writes down how it went; `stream` and the list of events
 //! show the same to whoever asks. Rules without IO: [`signature`], [`schedule`], [`subscription`]. Where a request may
 //! go is the business of [`crate::outbound`]. Contract: kernel §5.
 
