@@ -30,9 +30,13 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// For how long an attempt belongs to who began it: longer than an attempt may take.
 const LEASE_SECONDS: i64 = 60;
 /// Requests on their way at once.
-const FLIGHT_MAX: usize = 64;
+const FLIGHT_MAX: usize = 512;
 /// Requests of one organization on their way at once, so that its slow receivers hold up nobody else's.
 const FLIGHT_EACH_MAX: u32 = 8;
+/// Deliveries leased in one transaction, so that other writes do not wait for long.
+const BATCH: usize = 64;
+/// Due deliveries that are looked at for a batch; those of organizations whose places are taken are passed over.
+const LOOK: u32 = 1024;
 /// How long a tick waits for the requests it began; slower ones end by themselves.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of an answer that are kept.
@@ -122,10 +126,9 @@ impl Deliverer {
     async fn lease(&self) -> Result<Vec<Parcel>, Fault> {
         let taken = self.flight.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let flying: u32 = taken.values().sum();
-        let room = FLIGHT_MAX.saturating_sub(usize::try_from(flying).unwrap_or(usize::MAX));
+        let room = FLIGHT_MAX.saturating_sub(usize::try_from(flying).unwrap_or(usize::MAX)).min(BATCH);
         let (store, now) = (&self.kernel.parts().store, self.kernel.now());
-        let limit = u32::try_from(FLIGHT_MAX.saturating_mul(4)).unwrap_or(u32::MAX);
-        let due = store.read(move |tx| sql::list_due_deliveries(tx, now, FLIGHT_EACH_MAX, limit)).await?;
+        let due = store.read(move |tx| sql::list_due_deliveries(tx, now, FLIGHT_EACH_MAX, LOOK)).await?;
         let due = within_room(due, taken, room);
         if due.is_empty() {
             return Ok(Vec::new());

@@ -82,25 +82,28 @@ fn halves(bytes: &[u8; SECRET_BYTES]) -> (Secret<[u8; HALF]>, Secret<[u8; HALF]>
 #[cfg(test)]
 mod tests {
     use aegis_core::crypto::sign::{PublicKey, Signature};
-    use aegis_core::encoding::from_base64;
+    use aegis_core::encoding::{from_base64, from_hex};
     use proptest::prelude::*;
 
     use super::*;
 
-    const BODY: &[u8] =
-        br#"{"type":"transfer.delivered","timestamp":"2026-11-21T17:40:00Z","data":{"transferId":"tr_01"}}"#;
-
-    /// The contract's known answer. Its secret is 24 bytes; HMAC pads keys with zeros, so 32 bytes that end in zeros are
-    /// the same key.
+    /// The contract's known answer, and one of `v1a`, in vectors/webhook. Its `v1` secret is 24 bytes; HMAC pads keys
+    /// with zeros, so 32 bytes that end in zeros are the same key.
     #[test]
-    fn matches_the_known_answer() {
+    fn matches_the_known_answers() {
+        let text = include_str!("../../../../vectors/webhook/v1.json");
+        let vector: serde_json::Value = serde_json::from_str(text).unwrap();
+        let part = |pointer: &str| vector.pointer(pointer).unwrap().as_str().unwrap();
+        let mac = from_base64(part("/v1/secret").strip_prefix("whsec_").unwrap()).unwrap();
+        let seed: [u8; HALF] = from_hex(part("/v1a/seed_hex")).unwrap();
         let mut bytes = [0; SECRET_BYTES];
-        for (to, from) in bytes.iter_mut().zip(0..24) {
-            *to = from;
-        }
+        bytes[..mac.len()].copy_from_slice(&mac);
+        bytes[HALF..].copy_from_slice(&seed);
         let secret = SigningSecret::from_bytes(&bytes).unwrap();
-        let signed = header(&[secret], false, "msg_01", 1_795_282_800, BODY);
-        assert_eq!(signed, "v1,P/nR3bDy3vu2SNH/Om4KzOD9VpUR/LkJxrWWqOPnnlM=");
+        assert_eq!(shown_public_key(&secret.public_key()), part("/v1a/public_key"));
+        let seconds = vector["webhook_timestamp"].as_i64().unwrap();
+        let signed = header(&[secret], true, part("/webhook_id"), seconds, part("/body").as_bytes());
+        assert_eq!(signed, format!("{} {}", part("/v1/signature"), part("/v1a/signature")));
     }
 
     /// Two secrets give two signatures of each kind, and the secret shown is the one that signs.

@@ -68,7 +68,7 @@ pub(in crate::webhook) fn find_delivery(tx: &mut Tx<'_>, id: DeliveryId) -> Resu
 }
 
 /// Deliveries whose attempt is due, longest due first, at most `each` of one organization. A suspended organization has
-/// none, and an ordered endpoint none before which another about the same subject is pending.
+/// none, nor has a disabled endpoint, and an ordered endpoint none before which another about the same subject is pending.
 pub(in crate::webhook) fn list_due_deliveries(
     tx: &mut Tx<'_>,
     now: Timestamp,
@@ -85,6 +85,7 @@ pub(in crate::webhook) fn list_due_deliveries(
          JOIN webhook_endpoint AS endpoint ON endpoint.id = due.endpoint_id \
          JOIN organization ON organization.id = due.organization_id \
          WHERE due.state = 'pending' AND due.due_at <= $1 AND organization.suspended = 0 \
+         AND endpoint.disabled_reason IS NULL \
          AND (endpoint.ordered = 0 OR NOT EXISTS (SELECT 1 FROM webhook_delivery AS earlier \
          WHERE earlier.endpoint_id = due.endpoint_id AND earlier.subject = due.subject \
          AND earlier.state = 'pending' AND earlier.position < due.position)) \
