@@ -170,3 +170,29 @@ CREATE TABLE setting (
     name TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL
 );
+
+-- Letters to people. The text is sealed, bound to its row, and erased once it is sent.
+CREATE TABLE mail (
+    id TEXT NOT NULL PRIMARY KEY,
+    recipient TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    sealed BYTEA,
+    state TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    useless_at BIGINT NOT NULL,
+    attempts BIGINT NOT NULL,
+    next_attempt_at BIGINT NOT NULL,
+    sent_at BIGINT,
+    problem TEXT
+);
+CREATE INDEX mail_waiting ON mail (state, next_attempt_at);
+CREATE INDEX mail_by_recipient ON mail (recipient, id);
+
+-- Links by which an approved asker fetches the first key: one for each request, gone once it was used.
+CREATE TABLE first_key_link (
+    digest BYTEA NOT NULL PRIMARY KEY,
+    access_request_id TEXT NOT NULL REFERENCES access_request (id),
+    organization_id TEXT NOT NULL REFERENCES organization (id),
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX first_key_link_by_request ON first_key_link (access_request_id);

@@ -170,3 +170,29 @@ CREATE TABLE setting (
     name TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT;
+
+-- Letters to people. The text is sealed, bound to its row, and erased once it is sent.
+CREATE TABLE mail (
+    id TEXT NOT NULL PRIMARY KEY,
+    recipient TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    sealed BLOB,
+    state TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    useless_at INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    next_attempt_at INTEGER NOT NULL,
+    sent_at INTEGER,
+    problem TEXT
+) STRICT;
+CREATE INDEX mail_waiting ON mail (state, next_attempt_at);
+CREATE INDEX mail_by_recipient ON mail (recipient, id);
+
+-- Links by which an approved asker fetches the first key: one for each request, gone once it was used.
+CREATE TABLE first_key_link (
+    digest BLOB NOT NULL PRIMARY KEY,
+    access_request_id TEXT NOT NULL REFERENCES access_request (id),
+    organization_id TEXT NOT NULL REFERENCES organization (id),
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX first_key_link_by_request ON first_key_link (access_request_id);

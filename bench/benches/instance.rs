@@ -8,6 +8,7 @@ use std::time::Duration;
 use aegis_core::crypto::aead::SealingKey;
 use aegis_core::secret::Secret;
 use aegis_kernel::clock::Clock;
+use aegis_kernel::mail::Mailer;
 use aegis_kernel::os_entropy::EntropySource;
 use aegis_server::account::seed_sandbox;
 use aegis_server::app::{App, Mode, Wiring};
@@ -44,6 +45,7 @@ impl Instance {
             log_origin: "id.example.org/log".to_owned(),
             clock: Clock::System,
             entropy: EntropySource::from_seed([7; 32]),
+            mailer: Mailer::Nowhere,
             identity: Settings { issue_per_hour: 1_000_000, ..Settings::default() },
             sequencer_interval: Duration::from_secs(1),
             witnessed: Vec::new(),

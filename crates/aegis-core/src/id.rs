@@ -111,6 +111,8 @@ id_kinds! {
     WebhookKind = "whk_";
     /// One event for one receiver.
     DeliveryKind = "whd_";
+    /// One letter.
+    MailKind = "mail_";
 }
 
 /// Names an agent.
@@ -127,6 +129,8 @@ pub type AccessRequestId = Id<AccessRequestKind>;
 pub type WebhookId = Id<WebhookKind>;
 /// Names a delivery.
 pub type DeliveryId = Id<DeliveryKind>;
+/// Names a letter.
+pub type MailId = Id<MailKind>;
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,8 @@
 
 pub mod api_key;
 pub mod canonical;
+pub mod checked_secret;
+mod closed_set;
 pub mod crypto;
 pub mod encoding;
 pub mod entropy;

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use crate::credential::sql as credentials;
 use crate::job::{Job, Lease, Report, Tick};
 use crate::kernel::Kernel;
-use crate::sql;
+use crate::{mail, sql};
 
 /// How often: what has expired is refused anyway, so this only bounds the size of tables.
 const INTERVAL: Duration = Duration::from_mins(1);
@@ -74,7 +74,8 @@ fn throw_away(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, Fault> {
     let answers = sql::delete_answers_before(tx, now.plus_seconds(-IDEMPOTENCY_SECONDS))?;
     let hits = sql::delete_hits_before(tx, now.plus_seconds(-HITS_SECONDS))?;
     let events = sql::delete_events_before(tx, now.plus_seconds(-EVENTS_SECONDS))?;
-    Ok(tokens.saturating_add(answers).saturating_add(hits).saturating_add(events))
+    let letters = mail::throw_away(tx, now)?;
+    Ok([tokens, answers, hits, events, letters].into_iter().fold(0, u64::saturating_add))
 }
 
 impl Job for Housekeeping {

@@ -28,6 +28,7 @@ use crate::credential::{self, LastUse, Presented};
 use crate::faults::{self, Faults};
 use crate::idempotency::{self, Earlier, Kept};
 use crate::keyring::Keyring;
+use crate::mail::Mailer;
 use crate::operation::{Commit, Evidence, Logged, Operation, Proof, Query, Stop, Success};
 use crate::os_entropy::EntropySource;
 use crate::rate::{RateClass, Windows};
@@ -51,6 +52,8 @@ pub struct Parts {
     pub log: Log,
     /// Which API keys are good here.
     pub realm: KeyRealm,
+    /// Where letters go.
+    pub mailer: Mailer,
     /// Sandbox faults.
     pub faults: Faults,
     /// The crash that the next commit is to meet.
@@ -95,6 +98,7 @@ pub struct Kernel {
     last_entry_at: Arc<AtomicI64>,
     tally: Arc<Tally>,
     events: Arc<Notify>,
+    mail_hint: Arc<Notify>,
 }
 
 /// What a committed, replayed or read use case answers.
@@ -212,6 +216,7 @@ impl Kernel {
             last_entry_at: Arc::new(AtomicI64::new(last_entry_at.as_micros())),
             tally: Arc::default(),
             events: Arc::default(),
+            mail_hint: Arc::default(),
         }
     }
 
@@ -228,6 +233,11 @@ impl Kernel {
     /// When each key was used in this process.
     pub fn last_use(&self) -> &LastUse {
         &self.last_use
+    }
+
+    /// Tells the job that sends letters that one was written.
+    pub fn mail_hint(&self) -> &Notify {
+        &self.mail_hint
     }
 
     /// How use cases ended in this process.

@@ -14,6 +14,7 @@ pub mod idempotency;
 pub mod job;
 pub mod kernel;
 pub mod keyring;
+pub mod mail;
 pub mod operation;
 pub mod organization;
 pub mod os_entropy;

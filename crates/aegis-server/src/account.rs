@@ -28,3 +28,5 @@ const WRITES: RateClass = RateClass::new("account", 600, 60);
 const TOKENS: RateClass = RateClass::new("tokens", 600, 60);
 /// Requests for access from one address: a stranger's letterbox, not an interface.
 const ACCESS_REQUESTS: RateClass = RateClass::new("access_requests", 5, 3600);
+/// Links to a first key tried from one address.
+const FIRST_KEYS: RateClass = RateClass::new("first_keys", 20, 3600);

@@ -16,6 +16,7 @@ use aegis_kernel::housekeeping::Housekeeping;
 use aegis_kernel::job::{self, Job};
 use aegis_kernel::kernel::{CrashPlan, Parts};
 use aegis_kernel::keyring::Keyring;
+use aegis_kernel::mail::{Mailer, SendMail};
 use aegis_kernel::os_entropy::EntropySource;
 use aegis_kernel::setting::{self, Setting};
 use aegis_store::{Fault, Location, OpenMode, Store};
@@ -58,6 +59,8 @@ pub struct Wiring {
     pub clock: Clock,
     /// Where randomness comes from.
     pub entropy: EntropySource,
+    /// Where letters go.
+    pub mailer: Mailer,
     /// What the configuration says about passports.
     pub identity: Settings,
     /// How long entries of the log wait when no hint comes.
@@ -77,6 +80,8 @@ pub struct App {
     pub passports: Arc<Registry>,
     /// One, because it holds its lease under a name of its own.
     housekeeping: Arc<Housekeeping>,
+    /// Sends letters; one, for the same reason.
+    pub letters: Arc<SendMail>,
     /// Which other logs this instance cosigns.
     pub witnessing: Arc<Witnessing>,
     /// What was asked and answered.
@@ -166,6 +171,7 @@ impl App {
                 entropy: wiring.entropy,
                 keyring: Keyring::new(wiring.kek),
                 log: Log::new(wiring.log_origin),
+                mailer: wiring.mailer,
                 realm: realm(wiring.mode),
                 faults: Faults::default(),
                 crash,
@@ -177,6 +183,7 @@ impl App {
         let housekeeping = Arc::new(Housekeeping::new(kernel.clone()));
         let outbound = Arc::new(Outbound::new(wiring.outbound));
         let deliverer = Arc::new(Deliverer::new(kernel.clone(), Arc::clone(&outbound)));
+        let letters = Arc::new(SendMail::new(kernel.clone()));
         let (origin, mode) = (wiring.origin.into(), wiring.mode);
         let sequencer_interval = wiring.sequencer_interval;
         Ok(App {
@@ -187,6 +194,7 @@ impl App {
             outbound,
             feed: Arc::default(),
             deliverer,
+            letters,
             sequencer_interval,
             witnessing,
             origin,
@@ -199,6 +207,7 @@ impl App {
         vec![
             Arc::new(Sequencer { kernel: self.kernel.clone(), interval: self.sequencer_interval }),
             Arc::<Housekeeping>::clone(&self.housekeeping),
+            Arc::<SendMail>::clone(&self.letters),
             Arc::new(KeyUpkeep::new(self.kernel.clone(), Arc::clone(&self.passports))),
             Arc::new(Relay::new(self.kernel.clone(), Arc::clone(&self.feed), Arc::clone(&self.deliverer))),
             Arc::<Deliverer>::clone(&self.deliverer),

@@ -71,6 +71,8 @@ pub struct Config {
     pub log: Log,
     /// Calls to addresses that others chose.
     pub outbound: Outbound,
+    /// Letters.
+    pub mail: Mail,
     /// What is told about the running instance.
     pub telemetry: Telemetry,
     #[serde(skip)]
@@ -185,6 +187,20 @@ pub struct Outbound {
     ports: Vec<u16>,
     #[serde(deserialize_with = "fields::optional_switch")]
     allow_loopback: Option<bool>,
+}
+
+/// `[mail]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct Mail {
+    /// The server that takes letters.
+    #[serde(deserialize_with = "fields::optional")]
+    pub url: Option<String>,
+    /// File with the password of its user.
+    #[serde(deserialize_with = "fields::optional")]
+    pub password_file: Option<PathBuf>,
+    /// The sender.
+    #[serde(deserialize_with = "fields::optional")]
+    pub from: Option<String>,
 }
 
 /// How log lines are written.

@@ -12,7 +12,7 @@ pub mod call;
 pub(crate) mod committed;
 pub mod counts;
 pub mod edge;
-mod html;
+pub(crate) mod html;
 pub mod json;
 pub mod openapi;
 pub mod problem;

@@ -1,4 +1,4 @@
-//! SHA-256 (FIPS 180-4) and its `sha256:` text form.
+//! SHA-256 (FIPS 180-4) and its `sha256:` text form; Keccak-256 as Ethereum uses it.
 
 use std::fmt;
 
@@ -62,6 +62,12 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// Keccak-256 with the padding from before FIPS 202, the hash of Ethereum. For what that world defines by it,
+/// such as the letter case of addresses; our own commitments are SHA-256.
+pub fn keccak256(bytes: &[u8]) -> [u8; 32] {
+    sha3::Keccak256::digest(bytes).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +81,12 @@ mod tests {
         assert_eq!(Digest::parse(expected), Some(Digest::of(&[b"abc"])));
         assert_eq!(Digest::parse(&expected.to_uppercase()), None);
         assert_eq!(Digest::parse("sha256:00"), None);
+    }
+
+    /// The hash of nothing as Ethereum's documents print it, which is not SHA3-256 of nothing.
+    #[test]
+    fn keccak_is_the_old_one() {
+        let expected = "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470";
+        assert_eq!(to_hex(&keccak256(b"")), expected);
     }
 }

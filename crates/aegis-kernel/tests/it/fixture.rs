@@ -17,6 +17,7 @@ use aegis_kernel::clock::Clock;
 use aegis_kernel::faults::Faults;
 use aegis_kernel::kernel::{CrashPlan, Parts};
 use aegis_kernel::keyring::{KeyState, Keyring};
+use aegis_kernel::mail::Mailer;
 use aegis_kernel::operation::Evidence;
 use aegis_kernel::os_entropy::EntropySource;
 use aegis_kernel::rate::{self, RateClass};
@@ -55,6 +56,7 @@ pub(crate) async fn kernel_on(store: Store, now: i64, seed: u8) -> Kernel {
         keyring: Keyring::new(SealingKey::new(Secret::new([9; 32]))),
         log: Log::new(ORIGIN.to_owned()),
         realm: KeyRealm::Test,
+        mailer: Mailer::Mailbox,
         faults: Faults::default(),
         crash: Arc::new(CrashPlan::default()),
     };

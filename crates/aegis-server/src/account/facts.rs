@@ -57,12 +57,15 @@ pub(super) fn access_requested(id: AccessRequestId, roles: &[Role], country: &st
     Leaf::done(id, None, json!({ "roles": names(roles), "country": country }))
 }
 
-pub(super) fn access_approved(id: AccessRequestId, row: &OrganizationRow, key: &ApiKey) -> Leaf {
+pub(super) fn first_key_fetched(id: AccessRequestId, key: &ApiKey) -> Leaf {
+    let details = json!({ "accessRequest": id.to_string(), "scopes": key.scopes.names() });
+    Leaf::done(key.id, key.organization.as_deref(), details)
+}
+
+pub(super) fn access_approved(id: AccessRequestId, row: &OrganizationRow) -> Leaf {
     let details = json!({
         "organization": row.id,
         "roles": row.ids.keys().map(|role| role.name()).collect::<Vec<_>>(),
-        "apiKey": key.id.to_string(),
-        "scopes": key.scopes.names(),
     });
     Leaf::done(id, Some(&row.id), details)
 }

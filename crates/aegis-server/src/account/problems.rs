@@ -2,6 +2,7 @@
 
 use aegis_core::time::Timestamp;
 
+use super::access::first_key::LinkRefused;
 use super::access::ops::AccessRefused;
 use super::keys::ops::{KeyFlaw, KeyRefused, TokenRefused};
 use super::organizations::ops::OrganizationRefused;
@@ -63,6 +64,18 @@ impl From<TokenRefused> for Problem {
     }
 }
 
+impl From<LinkRefused> for Problem {
+    fn from(refused: LinkRefused) -> Problem {
+        match refused {
+            LinkRefused::Dead => Problem::new(
+                ProblemCode::NotFound,
+                "The link does not work, or no longer: it was used, replaced by a newer one, or is too old. Ask \
+                 whoever runs this instance to approve the request again.",
+            ),
+        }
+    }
+}
+
 impl From<AccessRefused> for Problem {
     fn from(refused: AccessRefused) -> Problem {
         match refused {
@@ -71,6 +84,10 @@ impl From<AccessRefused> for Problem {
                 let detail = format!("This request for access is already {}.", state.name());
                 Problem::new(ProblemCode::StateConflict, detail).with("state", state.name())
             }
+            AccessRefused::NoMail => Problem::new(
+                ProblemCode::EmailNotConfigured,
+                "The asker is told by mail, and this instance has no mail server.",
+            ),
             AccessRefused::NotEligible => Problem::new(
                 ProblemCode::StateConflict,
                 "The roles provider and consumer are open to entities of the United States only.",

@@ -1,5 +1,7 @@
 //! Paths of this slice: decode, call, encode.
 
+use std::sync::Arc;
+
 use aegis_core::id::{AccessRequestId, ApiKeyId};
 use aegis_kernel::Kernel;
 use axum::extract::State;
@@ -8,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::access::first_key::FetchFirstKey;
 use super::access::ops::{ApproveAccess, RejectAccess, RequestAccess};
 use super::access::wire as access_wire;
 use super::keys::ops::{CreateKey, MintToken, RevokeKey, RotateKey};
@@ -18,12 +21,13 @@ use super::queries::{GetOrganization, ListAccessRequests, ListKeys, ListOrganiza
 use super::wire::ListQuery;
 use crate::app::App;
 use crate::http::call::API_KEY;
+use crate::http::html::page_with_script;
 use crate::http::openapi::{Audience, open_to};
 use crate::http::{Authenticated, Found, Json, OptionalJson, Problem, ProblemCode, Query, Reply, Segment};
 
 /// Every path of this slice.
 pub fn routes() -> OpenApiRouter<App> {
-    use ProblemCode::{NotFound, RateLimited, StateConflict};
+    use ProblemCode::{EmailNotConfigured, NotFound, RateLimited, StateConflict};
     let holder = Audience::KeyHolder;
     OpenApiRouter::new()
         .routes(open_to(holder, &[StateConflict], routes!(create_organization, list_organizations)))
@@ -34,7 +38,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(open_to(holder, &[], routes!(mint_token)))
         .routes(open_to(Audience::Anyone, &[RateLimited], routes!(request_access)))
         .routes(open_to(holder, &[], routes!(list_access_requests)))
-        .routes(open_to(holder, &[NotFound, StateConflict], routes!(approve_access)))
+        .routes(open_to(holder, &[NotFound, StateConflict, EmailNotConfigured], routes!(approve_access)))
+        .routes(open_to(Audience::Anyone, &[NotFound, RateLimited], routes!(fetch_first_key)))
+        .routes(open_to(Audience::Anyone, &[], routes!(first_key_page)))
         .routes(open_to(holder, &[NotFound, StateConflict], routes!(reject_access)))
 }
 
@@ -282,9 +288,9 @@ async fn list_access_requests(
 
 /// Approve a request for access.
 ///
-/// Makes the organization. Until this instance sends mail, its first key is shown here, once, for the admin
-/// to pass on; later the asker gets a one-time link to it by mail. The roles provider and consumer demand an
-/// entity of the United States and a business associate agreement; otherwise 409, with `details.missing`.
+/// Makes the organization and mails the asker a link to its first key, which works once and for seven days. As long
+/// as nobody used it, approving again mails a new link and the old one dies. The roles provider and consumer demand
+/// an entity of the United States and a business associate agreement; otherwise 409, with `details.missing`.
 #[utoipa::path(
     post,
     path = "/v1/admin/access-requests/{id}/approve",
@@ -292,17 +298,18 @@ async fn list_access_requests(
     tag = "Account",
     params(("id" = String, Path, description = "The request's id.", example = "acr_019e099acb007b6a9d0e1f2031425364")),
     request_body(content = Option<access_wire::Approval>, description = "May be empty."),
-    responses((status = 200, description = "The organization and its first key.", body = access_wire::ApprovedAnswer))
+    responses((status = 200, description = "The organization; its first key is a mail away.", body = access_wire::ApprovedAnswer))
 )]
 async fn approve_access(
-    State(kernel): State<Kernel>,
+    State(app): State<App>,
     caller: Authenticated<ApproveAccess>,
     Segment(id): Segment<AccessRequestId>,
     OptionalJson(body, digest): OptionalJson<access_wire::Approval>,
 ) -> Result<Reply, Problem> {
     let (agreement, proposed) = body.read()?;
-    let approve = ApproveAccess { id, agreement, proposed, realm: kernel.parts().realm };
-    Ok(kernel.execute(caller.with_body(digest), approve).await?.into())
+    let (kernel, origin) = (app.kernel.clone(), Arc::clone(&app.origin));
+    let approve = ApproveAccess { id, agreement, proposed, kernel, origin };
+    Ok(app.kernel.execute(caller.with_body(digest), approve).await?.into())
 }
 
 /// Reject a request for access.
@@ -320,4 +327,41 @@ async fn reject_access(
     Segment(id): Segment<AccessRequestId>,
 ) -> Result<Reply, Problem> {
     Ok(kernel.execute(caller.call(), RejectAccess { id }).await?.into())
+}
+
+/// Fetch a first key.
+///
+/// With the token of the link that was mailed when a request for access was approved. Works once; the answer is the
+/// only one that ever shows the key. Whatever is wrong with a token, the answer is the same 404.
+#[utoipa::path(
+    post,
+    path = "/v1/access-requests/first-key",
+    operation_id = "account_fetch_first_key",
+    tag = "Account",
+    request_body = access_wire::Link,
+    responses((status = 201, description = "The organization and its first key.", body = organizations_wire::NewOrganizationAnswer))
+)]
+async fn fetch_first_key(
+    State(kernel): State<Kernel>,
+    caller: Authenticated<FetchFirstKey>,
+    Json(body, digest): Json<access_wire::Link>,
+) -> Result<Response, Problem> {
+    let fetch = FetchFirstKey { token: body.read()?, realm: kernel.parts().realm };
+    let mut response = Reply::from(kernel.execute(caller.with_body(digest), fetch).await?).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// The page behind a mailed link, for people
+///
+/// What stands behind the link's `#` never leaves the browser before the button on the page is pressed.
+#[utoipa::path(
+    get,
+    path = "/first-key",
+    operation_id = "account_first_key_page",
+    tag = "Account",
+    responses((status = 200, description = "A page.", content_type = "text/html", body = String))
+)]
+async fn first_key_page() -> Response {
+    page_with_script("Your first API key", include_str!("first_key.html"), include_str!("first_key.js"))
 }

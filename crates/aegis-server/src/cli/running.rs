@@ -7,6 +7,7 @@ use aegis_core::crypto::aead::SealingKey;
 use aegis_core::crypto::sign;
 use aegis_kernel::clock::Clock;
 use aegis_kernel::job;
+use aegis_kernel::mail::{Mailer, Smtp};
 use aegis_kernel::os_entropy::EntropySource;
 use aegis_passport::risk::Risk;
 use aegis_passport::scope::{Scope, Scopes};
@@ -138,11 +139,28 @@ pub(crate) fn wiring(config: &Config) -> Result<Wiring, Complaint> {
         log_origin: config.log_origin(),
         clock,
         entropy,
+        mailer: mailer(config)?,
         identity: identity(&config.identity)?,
         sequencer_interval: config.log.interval(),
         witnessed: config.log.witnessed.clone(),
         outbound: config.outbound_rules(),
     })
+}
+
+/// Where letters go.
+fn mailer(config: &Config) -> Result<Mailer, Complaint> {
+    let mail = &config.mail;
+    let Some(url) = &mail.url else {
+        return Ok(match config.mode {
+            Mode::Sandbox => Mailer::Mailbox,
+            Mode::Production => Mailer::Nowhere,
+        });
+    };
+    let password = mail.password_file.as_deref().map(read_secret).transpose();
+    let password = password.map_err(|error| Complaint::usage(format!("mail.password_file: {error}")))?;
+    let smtp = Smtp::new(url, password.as_ref(), mail.from.as_deref().unwrap_or_default());
+    smtp.map(|smtp| Mailer::Smtp(Box::new(smtp)))
+        .map_err(|error| Complaint::usage(format!("mail.url: {error}")))
 }
 
 /// The issuer's choices.

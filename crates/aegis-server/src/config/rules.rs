@@ -77,6 +77,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigFault> {
     bounds(config, &mut findings);
     exposure(config, &mut findings);
     stores(config, &mut findings);
+    mail(config, &mut findings);
     if config.mode == Mode::Production {
         production(config, &mut findings);
     }
@@ -112,6 +113,23 @@ fn bounds(config: &Config, findings: &mut Findings) {
         unique && sound && scopes.len() <= 64,
         "identity.default_scopes",
         "must be at most 64 different scopes of 1 to 128 visible ASCII characters",
+    );
+}
+
+fn mail(config: &Config, findings: &mut Findings) {
+    let mail = &config.mail;
+    findings.require(
+        mail.url.is_none() || mail.from.is_some(),
+        "mail.from",
+        "must be set, because mail.url is",
+    );
+    let password = mail.password_file.is_none() || mail.url.is_some();
+    findings.require(password, "mail.password_file", "has no meaning without mail.url");
+    let user = mail.url.as_deref().and_then(|url| url.split_once("://")?.1.rsplit_once('@'));
+    findings.require(
+        !user.is_some_and(|(user, _)| user.contains(':')),
+        "mail.url",
+        "must not contain a password; put it into mail.password_file",
     );
 }
 

@@ -1,4 +1,10 @@
-//! The few pieces every page we render for people shares: one stylesheet, no script, nothing from elsewhere.
+//! The few pieces every page we render for people shares: one stylesheet, nothing from elsewhere, and a script only
+//! where a page is nothing without it.
+
+use aegis_core::crypto::digest::Digest;
+use aegis_core::encoding::to_base64;
+use axum::http::{HeaderValue, header};
+use axum::response::{Html, IntoResponse as _, Response};
 
 /// Text made safe inside elements and double-quoted attributes.
 pub(super) fn escape(text: &str) -> String {
@@ -41,6 +47,22 @@ pub(super) fn page(title: &str, body: &str) -> String {
          reference</a> · <a href=\"/docs/errors\">Errors</a> · <a href=\"/openapi.json\">openapi.json</a></header>\n\
          <main><h1>{title}</h1>\n{body}</main></body></html>\n"
     )
+}
+
+/// A page that works by this one script, which may ask this very server. `body` must be safe HTML already. Nothing of
+/// it is kept by browsers.
+pub(crate) fn page_with_script(title: &str, body: &str, script: &str) -> Response {
+    let hash = to_base64(Digest::of(&[script.as_bytes()]).as_bytes());
+    let policy = format!("{CONTENT_SECURITY_POLICY}; connect-src 'self'; script-src 'sha256-{hash}'");
+    let html = page(title, &format!("{body}\n<script>{script}</script>"));
+    let mut response = Html(html).into_response();
+    let headers = response.headers_mut();
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
 }
 
 /// What a browser is told about our pages: nothing may be loaded, framed or guessed. The stylesheet is

@@ -1,7 +1,8 @@
 //! Paths of this slice: decode, call, encode.
 
 use aegis_kernel::Caller;
-use aegis_kernel::job::Report;
+use aegis_kernel::job::{Job as _, Report};
+use aegis_kernel::mail;
 use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -12,16 +13,20 @@ use super::ops::{AdvanceClock, ResetLimits};
 use super::wire;
 use crate::app::App;
 use crate::http::openapi::{Audience, open_to};
-use crate::http::{Authenticated, ClientAddress, Found, Json, Problem, ProblemCode, Reply};
+use crate::http::{Authenticated, ClientAddress, Found, Json, Problem, ProblemCode, Query, Reply};
 
 /// Rounds over all jobs in one tick; jobs that find work for each other for ever are a defect.
 const ROUNDS_MAX: u32 = 10_000;
+
+/// Letters of one answer, unless more are asked for.
+const LETTERS_SHOWN: u32 = 50;
 
 /// Every path of this slice. To be mounted in a sandbox only.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(local(routes!(get_clock, advance_clock)))
         .routes(local(routes!(list_faults, arm_fault, clear_faults)))
+        .routes(local(routes!(mailbox)))
         .routes(local(routes!(tick)))
         .routes(local(routes!(reset_limits)))
 }
@@ -123,6 +128,27 @@ async fn arm_fault(
 async fn clear_faults(_: Local, State(app): State<App>) -> StatusCode {
     app.kernel.parts().faults.clear();
     StatusCode::NO_CONTENT
+}
+
+/// Read the mailbox.
+///
+/// Letters that the sandbox would have sent, newest first, for a week. Those that are due are sent first.
+#[utoipa::path(
+    get,
+    path = "/sandbox/mailbox",
+    operation_id = "sandbox_read_mailbox",
+    tag = "Sandbox",
+    params(wire::MailboxQuery),
+    responses((status = 200, description = "The letters.", body = wire::Mailbox))
+)]
+async fn mailbox(
+    _: Local,
+    State(app): State<App>,
+    Query(query): Query<wire::MailboxQuery>,
+) -> Result<Found<wire::Mailbox>, Problem> {
+    app.letters.tick().await?;
+    let limit = query.limit.unwrap_or(LETTERS_SHOWN);
+    Ok(Found(wire::Mailbox::of(mail::list_received(&app.kernel, query.to, limit).await?)))
 }
 
 /// Run all due jobs to rest.

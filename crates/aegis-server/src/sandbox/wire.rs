@@ -1,12 +1,14 @@
-//! Clock and faults as JSON.
+//! Clock, faults and the mailbox as JSON.
 
 use aegis_core::time::Timestamp;
 use aegis_kernel::faults::{Armed, Fault};
+use aegis_kernel::mail::Received;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::ops::Forward;
 use crate::http::{Problem, Violation};
+use crate::query_parameters;
 
 /// What the clock shows.
 #[derive(Debug, Serialize, ToSchema)]
@@ -74,6 +76,8 @@ pub enum FaultName {
     /// A webhook's receiver answers 503, without being called. Its scope is `webhook.deliver`.
     #[serde(rename = "webhook_5xx")]
     Webhook5xx,
+    /// The mail server takes no letter; its scope is `mail.send`.
+    SmtpDown,
 }
 
 impl From<FaultName> for Fault {
@@ -83,6 +87,7 @@ impl From<FaultName> for Fault {
             FaultName::CrashAfterCommit => Fault::CrashAfterCommit,
             FaultName::LoseResponse => Fault::LoseResponse,
             FaultName::Webhook5xx => Fault::Webhook5xx,
+            FaultName::SmtpDown => Fault::SmtpDown,
         }
     }
 }
@@ -94,6 +99,7 @@ impl From<Fault> for FaultName {
             Fault::CrashAfterCommit => FaultName::CrashAfterCommit,
             Fault::LoseResponse => FaultName::LoseResponse,
             Fault::Webhook5xx => FaultName::Webhook5xx,
+            Fault::SmtpDown => FaultName::SmtpDown,
         }
     }
 }
@@ -158,4 +164,58 @@ impl FaultList {
 pub struct TickAnswer {
     /// How often a job found something to do.
     pub worked: u32,
+}
+
+/// Which letters.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MailboxQuery {
+    /// Only those to this address, as it was written on the letter.
+    #[schema(nullable = false, max_length = 254, example = "your-agent@example.com")]
+    pub to: Option<String>,
+    /// At most so many; 50 if left out.
+    #[schema(nullable = false, minimum = 1, maximum = 200)]
+    pub limit: Option<u32>,
+}
+query_parameters!(MailboxQuery);
+
+/// A letter that would have been sent.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Message {
+    #[schema(example = "mail_019e099acb007b6a9d0e1f2031425364")]
+    id: String,
+    /// The address.
+    to: String,
+    subject: String,
+    /// Plain text.
+    text: String,
+    /// When it was sent.
+    #[schema(format = "date-time")]
+    sent_at: String,
+    /// The one-time code or token in the text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    otp: Option<String>,
+}
+
+/// The letters in the mailbox, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Mailbox {
+    messages: Vec<Message>,
+}
+
+impl Mailbox {
+    /// Shows letters.
+    pub fn of(received: Vec<Received>) -> Mailbox {
+        let message = |letter: Received| Message {
+            id: letter.id.to_string(),
+            to: letter.to,
+            subject: letter.subject,
+            text: letter.text,
+            sent_at: letter.sent_at.to_rfc3339_millis(),
+            otp: letter.code,
+        };
+        Mailbox { messages: received.into_iter().map(message).collect() }
+    }
 }

@@ -15,6 +15,8 @@ both! {
     a_token_narrows_and_dies_with_its_key,
     access_is_asked_for_and_decided,
     strangers_may_ask_five_times_an_hour,
+    the_first_key_is_a_mail_away,
+    letters_wait_for_the_mail_server,
     only_the_entitled_may_do_so,
     the_sandbox_is_seeded_once,
 }
@@ -23,6 +25,7 @@ const ORGANIZATIONS: &str = "/v1/admin/organizations";
 const KEYS: &str = "/v1/organizations/me/keys";
 const TOKEN: &str = "/v1/auth/token";
 const ASK: &str = "/v1/access-requests";
+const FIRST_KEY: &str = "/v1/access-requests/first-key";
 
 fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value[name].as_str().unwrap_or_else(|| panic!("{name} in {value}"))
@@ -258,9 +261,7 @@ async fn access_is_asked_for_and_decided(server: TestServer) {
     let approve = decide(&asked["id"], "approve");
     let approved = server.call(Method::POST, &approve, admin, None, &[]).await.expect(200);
     assert_eq!((&approved["id"], &approved["state"]), (&asked["id"], &json!("approved")));
-    let secret = text(&approved["organization"]["apiKey"], "secret");
-    server.get(KEYS, Some(secret)).await.expect(200);
-    server.call(Method::POST, &approve, admin, None, &[]).await.refused(409, "STATE_CONFLICT");
+    assert!(!approved.to_string().contains("ak_test_"), "the admin is not shown the key");
 
     for (country, missing) in [("DE", "country"), ("US", "baa")] {
         let asked = server.post(ASK, None, &asking(&json!(["provider"]), country, false)).await.expect(202);
@@ -287,6 +288,75 @@ async fn access_is_asked_for_and_decided(server: TestServer) {
     let entries = String::from_utf8(entries.bytes).unwrap();
     assert!(entries.contains("account.request_access") && entries.contains("account.approve_access"));
     assert!(!entries.contains("new.example") && !entries.contains("New GmbH"));
+}
+
+/// The letters to one address, newest first.
+async fn letters(server: &TestServer, to: &str) -> Vec<Value> {
+    let mailbox = server.get(&format!("/sandbox/mailbox?to={to}"), None).await.expect(200);
+    mailbox["messages"].as_array().unwrap().clone()
+}
+
+/// Goal: the asker, and nobody else, gets the first key, once. Method: a link is replaced by a newer one, tried after
+/// its time, used, and used again; nothing of it is in the database in clear.
+async fn the_first_key_is_a_mail_away(server: TestServer) {
+    let admin = Some(server.admin());
+    let asked = server.post(ASK, None, &asking(&json!(["operator"]), "DE", false)).await.expect(202);
+    let approve = format!("/v1/admin/access-requests/{}/approve", text(&asked, "id"));
+    let approving = async || server.call(Method::POST, &approve, admin, None, &[]).await;
+    let approved = approving().await.expect(200);
+    assert_eq!(approved["linkExpiresAt"], "2026-05-15T22:00:00.000Z");
+    server.advance(1);
+    let again = approving().await.expect(200);
+    assert_eq!(again["organization"]["id"], approved["organization"]["id"]);
+    let sent = letters(&server, "it@new.example").await;
+    let [newer, older] = sent.as_slice() else { panic!("{sent:?}") };
+    assert!(letters(&server, "another@new.example").await.is_empty());
+    let link = |letter: &Value| json!({ "token": letter["otp"] });
+    assert!(text(newer, "text").contains(&format!("http://localhost:8080/first-key#{}", text(newer, "otp"))));
+    let fetch = async |body: &Value| server.post(FIRST_KEY, None, body).await;
+    fetch(&link(older)).await.refused(404, "NOT_FOUND");
+    fetch(&json!({ "token": "aegis_first_x" })).await.refused(404, "NOT_FOUND");
+    let made = fetch(&link(newer)).await;
+    assert_eq!(made.header("cache-control"), Some("no-store"));
+    let made = made.expect(201);
+    assert_eq!(made["id"], approved["organization"]["id"]);
+    server.get(KEYS, Some(text(&made["apiKey"], "secret"))).await.expect(200);
+    fetch(&link(newer)).await.refused(404, "NOT_FOUND");
+    approving().await.refused(409, "STATE_CONFLICT");
+
+    let asked = server.post(ASK, None, &asking(&json!(["operator"]), "DE", false)).await.expect(202);
+    let approve = format!("/v1/admin/access-requests/{}/approve", text(&asked, "id"));
+    server.call(Method::POST, &approve, admin, None, &[]).await.expect(200);
+    let late = letters(&server, "it@new.example").await.remove(0);
+    server.advance(7 * 86_400);
+    fetch(&link(&late)).await.refused(404, "NOT_FOUND");
+    server.call(Method::POST, &approve, admin, None, &[]).await.expect(200);
+    let renewed = letters(&server, "it@new.example").await.remove(0);
+    fetch(&link(&renewed)).await.expect(201);
+}
+
+/// Goal: a letter written is a letter sent, once the mail server takes it, and only while it is of use. Method: the
+/// fault `smtp_down`, a restart, and a clock that runs past the letter's day.
+async fn letters_wait_for_the_mail_server(server: TestServer) {
+    let down = json!({ "name": "smtp_down", "count": 2 });
+    server.post("/sandbox/faults", None, &down).await.expect(200);
+    let asked = server.post(ASK, None, &asking(&json!(["operator"]), "DE", false)).await.expect(202);
+    let approve = format!("/v1/admin/access-requests/{}/approve", text(&asked, "id"));
+    server.call(Method::POST, &approve, Some(server.admin()), None, &[]).await.expect(200);
+    let mut tries = Vec::new();
+    for seconds in [0, 4, 1, 14, 1] {
+        server.advance(seconds);
+        tries.push(letters(&server, "it@new.example").await.len());
+    }
+    assert_eq!(tries, [0, 0, 0, 0, 1], "at once, after 5 s, after 15 s more");
+    let server = server.restart().await;
+    assert_eq!(letters(&server, "it@new.example").await.len(), 1);
+
+    server.post("/sandbox/faults", None, &json!({ "name": "smtp_down", "count": 1 })).await.expect(200);
+    server.call(Method::POST, &approve, Some(server.admin()), None, &[]).await.expect(200);
+    assert_eq!(letters(&server, "it@new.example").await.len(), 1);
+    server.advance(7 * 86_400);
+    assert_eq!(letters(&server, "it@new.example").await.len(), 1, "its link no longer works");
 }
 
 /// Goal: the letterbox does not overflow. Method: a sixth request within the hour, and one after it.

@@ -9,6 +9,7 @@ use aegis_core::crypto::sign::SigningKey;
 use aegis_core::secret::Secret;
 use aegis_core::time::Timestamp;
 use aegis_kernel::clock::Clock;
+use aegis_kernel::mail::Mailer;
 use aegis_kernel::os_entropy::EntropySource;
 use aegis_server::account::{SandboxCredentials, seed_sandbox};
 use aegis_server::app::{App, Mode, Wiring};
@@ -104,6 +105,7 @@ async fn open(database: &TestDatabase, now: Timestamp, seed: u8) -> App {
         log_origin: "localhost:8080/log".to_owned(),
         clock: Clock::manual(now),
         entropy: EntropySource::from_seed([seed; 32]),
+        mailer: Mailer::Mailbox,
         identity: aegis_server::passport::Settings::default(),
         sequencer_interval: std::time::Duration::from_millis(200),
         witnessed: vec![other_log().verifier().clone()],

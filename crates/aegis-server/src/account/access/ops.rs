@@ -1,21 +1,20 @@
 //! Requests for access: anybody may ask, the admin decides. Asking alone never gives anybody a key.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use aegis_core::api_key::KeyRealm;
 use aegis_core::id::AccessRequestId;
 use aegis_core::moment::Moment;
 use aegis_core::time::Timestamp;
 use aegis_kernel::operation::Evidence;
-use aegis_kernel::organization::Agreement;
+use aegis_kernel::organization::{self, Agreement, OrganizationRow};
 use aegis_kernel::rate::RateClass;
-use aegis_kernel::{Access, Caller, Commit, Operation, Outcome, Permission, Refusal, Role, Stop};
+use aegis_kernel::{Access, Caller, Commit, Kernel, Operation, Outcome, Permission, Refusal, Role, Stop};
 use aegis_store::{Lane, Tx};
 
-use super::super::organizations::ops::{NewOrganization, OrganizationRefused, register};
-use super::super::organizations::wire::MadeOrganization;
+use super::super::organizations::ops::{NewOrganization, OrganizationRefused, found};
 use super::super::{ACCESS_REQUESTS, WRITES, facts};
-use super::{sql, wire};
+use super::{first_key, sql, wire};
 
 /// Where a request for access stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +83,9 @@ pub enum AccessRefused {
     /// The roles demand a business associate agreement.
     #[error("the roles demand a business associate agreement")]
     NoAgreement,
+    /// There is no way to tell the asker.
+    #[error("no mail server is configured")]
+    NoMail,
     /// An id was proposed for a role that was not asked for.
     #[error("an id of role {} was proposed", .0.name())]
     IdWithoutRole(Role),
@@ -154,8 +156,10 @@ pub struct ApproveAccess {
     pub agreement: Option<Agreement>,
     /// Ids the new organization is to have.
     pub proposed: BTreeMap<Role, String>,
-    /// Which keys are good here.
-    pub realm: KeyRealm,
+    /// Whose mail tells the asker.
+    pub kernel: Kernel,
+    /// The public origin, for the link in it.
+    pub origin: Arc<str>,
 }
 
 impl Access for ApproveAccess {
@@ -167,8 +171,8 @@ impl Access for ApproveAccess {
 impl ApproveAccess {
     /// What the roles demand of the one who asks.
     fn check(&self, request: &AccessRequest) -> Result<(), AccessRefused> {
-        if request.state != AccessState::Pending {
-            return Err(AccessRefused::Decided(request.state));
+        if !self.kernel.parts().mailer.is_configured() {
+            return Err(AccessRefused::NoMail);
         }
         if let Some(role) = self.proposed.keys().find(|role| !request.roles.contains(role)) {
             return Err(AccessRefused::IdWithoutRole(*role));
@@ -193,7 +197,29 @@ impl Operation for ApproveAccess {
     }
 
     fn run(&self, tx: &mut Tx<'_>, at: &mut Moment, _: &Caller) -> Outcome<AccessRefused> {
-        let mut request = sql::find_access_request(tx, self.id)?.ok_or(AccessRefused::Unknown)?;
+        let request = sql::find_access_request(tx, self.id)?.ok_or(AccessRefused::Unknown)?;
+        let (request, row) = match request.state {
+            AccessState::Pending => self.found(tx, at, request)?,
+            AccessState::Approved => unfetched(tx, request)?,
+            AccessState::Rejected => return Err(AccessRefused::Decided(request.state).into()),
+        };
+        let keyring = &self.kernel.parts().keyring;
+        let until = first_key::mail_link(tx, at, keyring, &self.origin, &request, &row)?;
+        let leaf = facts::access_approved(request.id, &row);
+        let kernel = self.kernel.clone();
+        Ok(Commit::changed(&wire::ApprovedAnswer::of(&request, &row, until), leaf)?
+            .afterwards(move || kernel.mail_hint().notify_one()))
+    }
+}
+
+impl ApproveAccess {
+    /// Makes the organization that was asked for.
+    fn found(
+        &self,
+        tx: &mut Tx<'_>,
+        at: &mut Moment,
+        mut request: AccessRequest,
+    ) -> Result<(AccessRequest, OrganizationRow), Stop<AccessRefused>> {
         self.check(&request)?;
         let new = NewOrganization {
             name: request.organization.clone(),
@@ -202,20 +228,29 @@ impl Operation for ApproveAccess {
             agreement: self.agreement.clone(),
             proposed: self.proposed.clone(),
         };
-        let made = register(tx, at, self.realm, &new).map_err(|stop| match stop {
+        let row = found(tx, at, &new).map_err(|stop| match stop {
             Stop::Refused(refused) => Stop::Refused(AccessRefused::from(refused)),
             Stop::Fault(fault) => Stop::Fault(fault),
         })?;
         request.state = AccessState::Approved;
-        request.made = Some(made.row.id.clone());
+        request.made = Some(row.id.clone());
         request.decided_at = Some(at.now());
         sql::update_access_request(tx, &request)?;
-        let leaf = facts::access_approved(request.id, &made.row, &made.key);
-        let first = MadeOrganization::first(&made.row, &made.key, &made.secret);
-        let again = MadeOrganization::again(&made.row, &made.key);
-        Ok(Commit::changed(&wire::ApprovedAnswer::of(&request, first), leaf)?
-            .replayed_as(&wire::ApprovedAnswer::of(&request, again))?)
+        Ok((request, row))
     }
+}
+
+/// An approved request whose key nobody fetched: mail gets lost and links expire, so it may be approved again.
+fn unfetched(
+    tx: &mut Tx<'_>,
+    request: AccessRequest,
+) -> Result<(AccessRequest, OrganizationRow), Stop<AccessRefused>> {
+    let row = match &request.made {
+        Some(made) if sql::has_link(tx, request.id)? => organization::find(tx, made)?,
+        _ => None,
+    };
+    let row = row.ok_or(AccessRefused::Decided(AccessState::Approved))?;
+    Ok((request, row))
 }
 
 /// Says no to a request for access.

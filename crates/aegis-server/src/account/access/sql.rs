@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aegis_core::crypto::digest::Digest;
 use aegis_core::id::AccessRequestId;
 use aegis_core::page::Page;
 use aegis_core::time::Timestamp;
@@ -88,4 +89,53 @@ fn access_request_row(row: &Row<'_>) -> Result<AccessRequest, Fault> {
         created_at: Timestamp::from_micros(row.get(9)?),
         decided_at: row.get::<Option<i64>>(10)?.map(Timestamp::from_micros),
     })
+}
+
+/// A link that was mailed and not used.
+pub(super) struct LinkRow {
+    pub(super) digest: Digest,
+    pub(super) request: AccessRequestId,
+    pub(super) organization: String,
+    pub(super) expires_at: Timestamp,
+}
+
+pub(super) fn insert_link(tx: &mut Tx<'_>, link: &LinkRow) -> Result<(), Fault> {
+    const INSERT: Sql = Sql::new(
+        "INSERT INTO first_key_link (digest, access_request_id, organization_id, expires_at) VALUES ($1, $2, $3, $4)",
+    );
+    let values: [Value; 4] = [
+        link.digest.as_bytes().as_slice().into(),
+        link.request.to_string().into(),
+        link.organization.as_str().into(),
+        link.expires_at.as_micros().into(),
+    ];
+    tx.execute(INSERT, &values).map(drop)
+}
+
+pub(super) fn find_link(tx: &mut Tx<'_>, digest: Digest) -> Result<Option<LinkRow>, Fault> {
+    const FIND: Sql = Sql::new(
+        "SELECT access_request_id, organization_id, expires_at FROM first_key_link WHERE digest = $1",
+    );
+    tx.optional(FIND, &[digest.as_bytes().as_slice().into()], |row| {
+        let request: String = row.get(0)?;
+        let damaged = || Fault::Damaged { cause: Cause::text("first_key_link.access_request_id is no id") };
+        Ok(LinkRow {
+            digest,
+            request: AccessRequestId::parse(&request).ok_or_else(damaged)?,
+            organization: row.get(1)?,
+            expires_at: Timestamp::from_micros(row.get(2)?),
+        })
+    })
+}
+
+/// Whether a link for this request waits to be used, expired or not.
+pub(super) fn has_link(tx: &mut Tx<'_>, request: AccessRequestId) -> Result<bool, Fault> {
+    const COUNT: Sql = Sql::new("SELECT COUNT(*) FROM first_key_link WHERE access_request_id = $1");
+    let count: i64 = tx.one(COUNT, &[request.to_string().into()], |row| row.get(0))?;
+    Ok(count > 0)
+}
+
+pub(super) fn delete_links(tx: &mut Tx<'_>, request: AccessRequestId) -> Result<(), Fault> {
+    const DELETE: Sql = Sql::new("DELETE FROM first_key_link WHERE access_request_id = $1");
+    tx.execute(DELETE, &[request.to_string().into()]).map(drop)
 }

@@ -6,12 +6,13 @@ use aegis_core::id::AccessRequestId;
 use aegis_core::page::{Page, Paged};
 use aegis_core::time::Timestamp;
 use aegis_kernel::Role;
-use aegis_kernel::organization::Agreement;
+use aegis_kernel::organization::{Agreement, OrganizationRow};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::super::organizations::wire::{Baa, Ids, MadeOrganization, RoleName, role_names};
+use super::super::organizations::wire::{Baa, Ids, OrganizationAnswer, RoleName, role_names};
 use super::super::wire::{Appended, next_cursor};
+use super::first_key::{LinkRefused, LinkToken};
 use super::ops::{AccessRequest, AccessState};
 use crate::http::{Problem, read_page};
 use crate::query_parameters;
@@ -203,7 +204,10 @@ pub struct ApprovedAnswer {
     /// The request's id.
     id: String,
     state: AccessStateName,
-    organization: MadeOrganization,
+    organization: OrganizationAnswer,
+    /// Until when the mailed link to the first key works.
+    #[schema(format = "date-time")]
+    link_expires_at: String,
     /// The log entry that proves this.
     #[serde(skip_serializing_if = "Appended::by_kernel")]
     #[schema(required = true)]
@@ -212,13 +216,33 @@ pub struct ApprovedAnswer {
 
 impl ApprovedAnswer {
     /// Shows the approved request.
-    pub fn of(request: &AccessRequest, organization: MadeOrganization) -> ApprovedAnswer {
+    pub fn of(request: &AccessRequest, row: &OrganizationRow, link_expires_at: Timestamp) -> ApprovedAnswer {
         ApprovedAnswer {
             id: request.id.to_string(),
             state: request.state.into(),
-            organization,
+            organization: OrganizationAnswer::of(row),
+            link_expires_at: link_expires_at.to_rfc3339_millis(),
             log_entry: Appended::LATER,
         }
+    }
+}
+
+/// The token of a link.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// What stands behind the `#` of the link.
+    #[schema(max_length = 128, example = "aegis_first_…")]
+    token: String,
+}
+
+impl Link {
+    /// The token, if it is one that was ever mailed by its form.
+    ///
+    /// # Errors
+    /// [`LinkRefused::Dead`]
+    pub fn read(&self) -> Result<LinkToken, LinkRefused> {
+        LinkToken::parse(&self.token).ok_or(LinkRefused::Dead)
     }
 }
 

@@ -10,7 +10,7 @@ use aegis_kernel::operation::Evidence;
 use aegis_kernel::organization::{self, Agreement, OrganizationRow};
 use aegis_kernel::rate::RateClass;
 use aegis_kernel::{Access, Caller, Commit, Operation, Outcome, Permission, Refusal, Role, Stop};
-use aegis_store::{Lane, Tx};
+use aegis_store::{Fault, Lane, Tx};
 
 use super::super::{WRITES, facts, scopes};
 use super::wire;
@@ -57,6 +57,17 @@ pub(in super::super) fn register(
     realm: KeyRealm,
     new: &NewOrganization,
 ) -> Result<Registered, Stop<OrganizationRefused>> {
+    let row = found(tx, at, new)?;
+    let (key, secret) = first_key(tx, at, realm, &row)?;
+    Ok(Registered { row, key, secret })
+}
+
+/// Writes a new organization that has no key yet.
+pub(in super::super) fn found(
+    tx: &mut Tx<'_>,
+    at: &mut Moment,
+    new: &NewOrganization,
+) -> Result<OrganizationRow, Stop<OrganizationRefused>> {
     let now = at.now();
     // One UUID for all roles that nobody proposed an id for: they are one organization.
     let drawn = at.entropy().uuid_v7(now).simple().to_string();
@@ -72,7 +83,7 @@ pub(in super::super) fn register(
     // Roles are ordered, so the first id is that of the first role.
     let id = ids.values().next().cloned().unwrap_or_default();
     let row = OrganizationRow {
-        id: id.clone(),
+        id,
         ids,
         name: new.name.clone(),
         country: new.country.clone(),
@@ -81,14 +92,23 @@ pub(in super::super) fn register(
         created_at: at.now(),
     };
     organization::insert(tx, &row)?;
+    Ok(row)
+}
+
+/// Makes the first key of an organization: everything its roles allow, but for approving.
+pub(in super::super) fn first_key(
+    tx: &mut Tx<'_>,
+    at: &mut Moment,
+    realm: KeyRealm,
+    row: &OrganizationRow,
+) -> Result<(ApiKey, ApiKeySecret), Fault> {
     let first = NewKey {
-        organization: Some(id),
+        organization: Some(row.id.clone()),
         scopes: scopes::initial(row.ids.keys()),
         allowed_ips: Vec::new(),
         expires_at: None,
     };
-    let (key, secret) = credential::create_key(tx, at, realm, first)?;
-    Ok(Registered { row, key, secret })
+    credential::create_key(tx, at, realm, first)
 }
 
 /// Contends with everybody who wants one of the same ids.

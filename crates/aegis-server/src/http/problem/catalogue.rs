@@ -179,6 +179,9 @@ problem_codes! {
     Unavailable "UNAVAILABLE" SERVICE_UNAVAILABLE "Unavailable"
         means "The server is starting, overloaded or cannot reach its database."
         do "Repeat after `Retry-After` seconds, with the same `Idempotency-Key` if the request changes anything.";
+    EmailNotConfigured "EMAIL_NOT_CONFIGURED" SERVICE_UNAVAILABLE "No mail server"
+        means "This needs a letter to be sent, and the instance has no mail server to give it to. Nothing was done."
+        do "Whoever runs the instance must set `mail.url` and `mail.from`; then send the request again.";
     SigningUnavailable "SIGNING_UNAVAILABLE" SERVICE_UNAVAILABLE "Signing unavailable"
         means "The signing key cannot be used at the moment. Nothing was issued."
         do "Repeat after `Retry-After` seconds.";

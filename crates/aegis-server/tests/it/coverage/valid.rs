@@ -36,66 +36,55 @@ impl Valid {
 
 /// A call of `operation` that ends well. An operation that is not listed fails the test: it gets its line here.
 pub(super) async fn valid_call(server: &TestServer, operation: &Described) -> Valid {
-    let mut by = By::Operator;
-    let (id, body) = match operation.id.as_str() {
-        "account_approve_access" => {
-            by = By::Admin;
-            (asked(server).await, Some(json!({})))
-        }
-        "account_create_key" => (String::new(), Some(json!({ "scopes": ["identity:read"] }))),
+    use By::{Admin, Nobody, Operator};
+    let nothing = String::new;
+    let (by, id, body) = match operation.id.as_str() {
+        "account_approve_access" => (Admin, asked(server).await, Some(json!({}))),
+        "account_create_key" => (Operator, nothing(), Some(json!({ "scopes": ["identity:read"] }))),
         "account_create_organization" => {
-            by = By::Admin;
-            (String::new(), Some(json!({ "name": "New", "roles": ["operator"], "country": "DE" })))
+            let body = json!({ "name": "New", "roles": ["operator"], "country": "DE" });
+            (Admin, nothing(), Some(body))
         }
-        "account_get_organization" => {
-            by = By::Admin;
-            ("op_acme_corp".to_owned(), None)
+        "account_fetch_first_key" => {
+            (Nobody, nothing(), Some(json!({ "token": mailed_token(server).await })))
         }
+        "account_get_organization" => (Admin, "op_acme_corp".to_owned(), None),
         "account_list_access_requests" | "account_list_organizations" | "instance_metrics" => {
-            by = By::Admin;
-            (String::new(), None)
+            (Admin, nothing(), None)
         }
         "account_list_keys" | "account_mint_token" | "audit_list_entries" | "identity_list_agents" => {
-            (String::new(), None)
+            (Operator, nothing(), None)
         }
-        "account_reject_access" => {
-            by = By::Admin;
-            (asked(server).await, Some(json!({ "reason": "Unknown to us." })))
+        "account_reject_access" => (Admin, asked(server).await, Some(json!({ "reason": "Unknown to us." }))),
+        "account_request_access" => (Nobody, nothing(), Some(access_request())),
+        "account_revoke_key" => (Operator, another_key(server).await, None),
+        "account_rotate_key" => (Operator, another_key(server).await, Some(json!({}))),
+        "account_update_organization" => (Admin, "cons_456".to_owned(), Some(json!({ "suspended": true }))),
+        "audit_get_entry" | "audit_prove_entry" => (Operator, logged(server).await, None),
+        "identity_get_agent" | "identity_get_lineage" => {
+            (Operator, text(&server.issue().await, "agent_id"), None)
         }
-        "account_request_access" => {
-            by = By::Nobody;
-            (String::new(), Some(access_request()))
-        }
-        "account_revoke_key" => (another_key(server).await, None),
-        "account_rotate_key" => (another_key(server).await, Some(json!({}))),
-        "account_update_organization" => {
-            by = By::Admin;
-            ("cons_456".to_owned(), Some(json!({ "suspended": true })))
-        }
-        "audit_get_entry" | "audit_prove_entry" => (logged(server).await, None),
-        "identity_get_agent" | "identity_get_lineage" => (text(&server.issue().await, "agent_id"), None),
         "identity_get_document" | "identity_get_passport" => {
-            (text(&server.issue().await, "passport_id"), None)
+            (Operator, text(&server.issue().await, "passport_id"), None)
         }
-        "identity_issue" => (String::new(), Some(reference_request(&json!({})))),
+        "identity_issue" => (Operator, nothing(), Some(reference_request(&json!({})))),
         "identity_revoke" => {
             let agent = text(&server.issue().await, "agent_id");
-            (String::new(), Some(json!({ "agent_id": agent, "reason": "A test." })))
+            (Operator, nothing(), Some(json!({ "agent_id": agent, "reason": "A test." })))
         }
         "identity_set_limits" => {
-            by = By::Admin;
-            ("op_acme_corp".to_owned(), Some(json!({ "issue_per_hour": 12, "amend_per_hour": 60 })))
+            let body = json!({ "issue_per_hour": 12, "amend_per_hour": 60 });
+            (Admin, "op_acme_corp".to_owned(), Some(body))
         }
         "key_revoke" => {
-            by = By::Admin;
             let body = json!({ "revoked_at": "2026-05-08T22:00:00Z", "reason": "A laptop was lost." });
-            (retired_key(server).await, Some(body))
+            (Admin, retired_key(server).await, Some(body))
         }
-        "key_rotate" => {
-            by = By::Admin;
-            (String::new(), Some(json!({ "purpose": "receipt" })))
+        "key_rotate" => (Admin, nothing(), Some(json!({ "purpose": "receipt" }))),
+        webhook if webhook.starts_with("webhook_") => {
+            let (id, body) = valid_webhook_call(server, webhook).await;
+            (Operator, id, body)
         }
-        webhook if webhook.starts_with("webhook_") => valid_webhook_call(server, webhook).await,
         other => panic!("{other} has no valid call in coverage/valid.rs"),
     };
     let path = match (operation.path.find('{'), operation.path.find('}')) {
@@ -117,6 +106,14 @@ fn access_request() -> Value {
 /// A request for access that waits for a decision.
 async fn asked(server: &TestServer) -> String {
     text(&server.post("/v1/access-requests", None, &access_request()).await.expect(202), "id")
+}
+
+/// The token of a link to a first key that waits to be used.
+async fn mailed_token(server: &TestServer) -> String {
+    let approve = format!("/v1/admin/access-requests/{}/approve", asked(server).await);
+    server.post(&approve, Some(server.admin()), &json!({})).await.expect(200);
+    let mailbox = server.get("/sandbox/mailbox", None).await.expect(200);
+    text(&mailbox["messages"][0], "otp")
 }
 
 /// A further key of the operator.

@@ -18,6 +18,7 @@ const ARROWS: &[Arrow] = &[
     Arrow { from: "aegis-core", to: &[], pure: true },
     Arrow { from: "aegis-tlog", to: &["aegis-core"], pure: true },
     Arrow { from: "aegis-passport", to: &["aegis-core", "aegis-tlog"], pure: true },
+    Arrow { from: "aegis-wallet", to: &["aegis-core"], pure: true },
     Arrow { from: "aegis-store", to: &["aegis-core"], pure: false },
     Arrow { from: "aegis-kernel", to: &["aegis-core", "aegis-tlog", "aegis-store"], pure: false },
     Arrow {
@@ -75,7 +76,10 @@ const OWNED: &[(&str, &[&str])] = &[
     ("ed25519-dalek", &["aegis-core", "aegis-bench"]),
     ("chacha20poly1305", &["aegis-core"]),
     ("hmac", &["aegis-core"]),
+    ("lettre", &["aegis-kernel"]),
+    ("sha1", &["aegis-core"]),
     ("sha2", &["aegis-core"]),
+    ("sha3", &["aegis-core"]),
     ("rand_chacha", &["aegis-core"]),
 ];
 
