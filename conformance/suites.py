@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 HERE = Path(__file__).resolve().parent
-SUITES = ["reference", "native", "tamper", "log", "mail", "schemathesis", "crash"]
+SUITES = ["reference", "native", "tamper", "log", "webhooks", "mail", "schemathesis", "crash"]
 
 
 def load(suite: str) -> ModuleType:

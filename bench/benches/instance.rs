@@ -14,6 +14,7 @@ use aegis_server::account::seed_sandbox;
 use aegis_server::app::{App, Mode, Wiring};
 use aegis_server::config::{Config, Sources};
 use aegis_server::http::edge::Edge;
+use aegis_server::outbound::Rules;
 use aegis_server::passport::{Registry, Settings};
 use aegis_server::router::routes;
 use aegis_server::serve::Server;
@@ -48,6 +49,7 @@ impl Instance {
             identity: Settings { issue_per_hour: 1_000_000, ..Settings::default() },
             sequencer_interval: Duration::from_secs(1),
             witnessed: Vec::new(),
+            outbound: Rules { ports: Vec::new(), allow_loopback: true },
         };
         let runtime = Runtime::new()?;
         let app = runtime.block_on(App::open(wiring))?;

@@ -42,6 +42,7 @@ def existing(server: Server) -> dict[str, list[Any]]:
     passports = [issue(operator, **more) for more in ({}, {"risk_classification": "minimal"}, {"jurisdiction": "US"})]
     revoke(operator, agent_id=passports[2]["agent_id"])
     entries = operator.get("/v1/audit?limit=5")
+    webhook = operator.post("/v1/webhooks", {"url": "http://127.0.0.1:9/", "events": ["*"]}).json
     organizations = admin.get("/v1/admin/organizations").json.get("organizations", [])
     found = {
         "passports": passports,
@@ -52,7 +53,7 @@ def existing(server: Server) -> dict[str, list[Any]]:
         "entryId": [entry["id"] for entry in entries.json["entries"]] if entries.status == 200 else [],
         "path": ["0/000.p/2", "entries/000.p/2"],
         "index": [0, 1],
-        "id": [item["id"] for item in organizations if item["id"] != "op_acme_corp"],
+        "id": [webhook["id"], *(item["id"] for item in organizations if item["id"] != "op_acme_corp")],
     }
     return {name: values for name, values in found.items() if values}
 

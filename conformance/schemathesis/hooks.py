@@ -36,6 +36,8 @@ BEYOND_SCHEMA = {
     ("/registry/keys/{key_id}/revoke", "/revoked_at", "range"),
     # All moves of the clock together have a limit.
     ("/sandbox/clock", "", "maximum"),
+    # Where a webhook may lead.
+    *((path, "/url", "*") for path in ("/v1/webhooks", "/v1/webhooks/{id}")),
     # A signed note in plain text.
     ("/log/add-checkpoint", "", "format"),
 }

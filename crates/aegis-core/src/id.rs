@@ -107,6 +107,10 @@ id_kinds! {
     EventKind = "evt_";
     /// One request for access.
     AccessRequestKind = "acr_";
+    /// A receiver of events that an organization named.
+    WebhookKind = "whk_";
+    /// One event for one receiver.
+    DeliveryKind = "whd_";
     /// One letter.
     MailKind = "mail_";
 }
@@ -121,6 +125,10 @@ pub type ApiKeyId = Id<ApiKeyKind>;
 pub type EventId = Id<EventKind>;
 /// Names a request for access.
 pub type AccessRequestId = Id<AccessRequestKind>;
+/// Names a webhook endpoint.
+pub type WebhookId = Id<WebhookKind>;
+/// Names a delivery.
+pub type DeliveryId = Id<DeliveryKind>;
 /// Names a letter.
 pub type MailId = Id<MailKind>;
 

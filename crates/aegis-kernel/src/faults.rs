@@ -14,14 +14,21 @@ pub enum Fault {
     CrashAfterCommit,
     /// The operation commits, the answer is lost.
     LoseResponse,
+    /// A receiver of events answers 503; it is not called.
+    Webhook5xx,
     /// The mail server takes no letter.
     SmtpDown,
 }
 
 impl Fault {
     /// All switches.
-    pub const ALL: [Fault; 4] =
-        [Fault::CrashBeforeCommit, Fault::CrashAfterCommit, Fault::LoseResponse, Fault::SmtpDown];
+    pub const ALL: [Fault; 5] = [
+        Fault::CrashBeforeCommit,
+        Fault::CrashAfterCommit,
+        Fault::LoseResponse,
+        Fault::Webhook5xx,
+        Fault::SmtpDown,
+    ];
 
     /// The name used on the wire.
     pub const fn name(self) -> &'static str {
@@ -29,6 +36,7 @@ impl Fault {
             Fault::CrashBeforeCommit => "crash_before_commit",
             Fault::CrashAfterCommit => "crash_after_commit",
             Fault::LoseResponse => "lose_response",
+            Fault::Webhook5xx => "webhook_5xx",
             Fault::SmtpDown => "smtp_down",
         }
     }

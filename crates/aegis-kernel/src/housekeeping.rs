@@ -1,5 +1,5 @@
 //! Throwing away what no longer means anything: expired tokens, kept answers past their day, counted events
-//! outside every window. And writing down when keys were last used, which is noted in memory meanwhile.
+//! outside every window, events that were relayed years ago. And writing down when keys were last used, which is noted in memory meanwhile.
 //!
 //! Nothing here is a change that anybody asked for, so nothing of it is in the log.
 
@@ -22,6 +22,8 @@ use crate::{mail, sql};
 const INTERVAL: Duration = Duration::from_mins(1);
 /// Longer than every rate window that is counted in rows.
 const HITS_SECONDS: i64 = 2 * 86_400;
+/// How long events can be read again: five years, the default of the contract for event rows.
+const EVENTS_SECONDS: i64 = 1825 * 86_400;
 
 /// The job that keeps house.
 pub struct Housekeeping {
@@ -71,8 +73,9 @@ fn throw_away(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, Fault> {
     let tokens = credentials::delete_tokens_before(tx, now)?;
     let answers = sql::delete_answers_before(tx, now.plus_seconds(-IDEMPOTENCY_SECONDS))?;
     let hits = sql::delete_hits_before(tx, now.plus_seconds(-HITS_SECONDS))?;
+    let events = sql::delete_events_before(tx, now.plus_seconds(-EVENTS_SECONDS))?;
     let letters = mail::throw_away(tx, now)?;
-    Ok([tokens, answers, hits, letters].into_iter().fold(0, u64::saturating_add))
+    Ok([tokens, answers, hits, events, letters].into_iter().fold(0, u64::saturating_add))
 }
 
 impl Job for Housekeeping {

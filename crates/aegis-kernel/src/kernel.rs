@@ -97,6 +97,7 @@ pub struct Kernel {
     last_use: Arc<LastUse>,
     last_entry_at: Arc<AtomicI64>,
     tally: Arc<Tally>,
+    events: Arc<Notify>,
     mail_hint: Arc<Notify>,
 }
 
@@ -195,6 +196,7 @@ struct Done<R> {
     denied: Option<R>,
     index: Option<oneshot::Receiver<u64>>,
     afterwards: Vec<Box<dyn FnOnce() + Send>>,
+    emitted: bool,
     at: Timestamp,
 }
 
@@ -213,6 +215,7 @@ impl Kernel {
             last_use: Arc::default(),
             last_entry_at: Arc::new(AtomicI64::new(last_entry_at.as_micros())),
             tally: Arc::default(),
+            events: Arc::default(),
             mail_hint: Arc::default(),
         }
     }
@@ -240,6 +243,11 @@ impl Kernel {
     /// How use cases ended in this process.
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// Wakes who relays events; told after each commit that has some.
+    pub fn events_hint(&self) -> &Arc<Notify> {
+        &self.events
     }
 
     /// The rate windows of this process.
@@ -365,6 +373,9 @@ impl Kernel {
             Ended::Rejected(rejection) => Err(Failure::Rejected(rejection)),
             Ended::Done(mut done) => {
                 self.parts.log.hint().notify_one();
+                if done.emitted {
+                    self.events.notify_one();
+                }
                 if let Some(refused) = done.denied {
                     return Err(Failure::Refused(refused));
                 }
@@ -465,8 +476,8 @@ impl Kernel {
         for leaf in &commit.further {
             audit::append(tx, at, O::NAME, &call.caller, leaf)?;
         }
-        for event in &commit.events {
-            outbox::append(tx, at, event)?;
+        for (id, event) in &commit.events {
+            outbox::append(tx, at, *id, event)?;
         }
         if let (Some(intent), None) = (&call.intent, &commit.denied) {
             let body = commit.replay_body.as_ref().unwrap_or(&commit.body);
@@ -494,6 +505,7 @@ impl Kernel {
             denied: commit.denied,
             index,
             afterwards: commit.afterwards,
+            emitted: !commit.events.is_empty(),
             at: at.now(),
         })
     }
@@ -523,6 +535,7 @@ impl Kernel {
             denied: None,
             index: unindexed.map(|logged| self.parts.log.expect_index(logged.entry)),
             afterwards: Vec::new(),
+            emitted: false,
             at: at.now(),
         })
     }

@@ -1,7 +1,7 @@
 //! The two ways to reach a transaction: an [`Operation`] writes, a [`Query`] reads.
 
 use aegis_core::crypto::digest::Digest;
-use aegis_core::id::LogEntryId;
+use aegis_core::id::{EventId, LogEntryId};
 use aegis_core::moment::Moment;
 use aegis_core::rate::Standing;
 use aegis_core::time::Timestamp;
@@ -129,7 +129,7 @@ pub struct Commit<R> {
     pub(crate) location: Option<String>,
     pub(crate) proof: Proof,
     pub(crate) further: Vec<Leaf>,
-    pub(crate) events: Vec<Event>,
+    pub(crate) events: Vec<(Option<EventId>, Event)>,
     pub(crate) denied: Option<R>,
     pub(crate) standing: Option<(&'static str, Standing)>,
     pub(crate) afterwards: Vec<Box<dyn FnOnce() + Send>>,
@@ -218,7 +218,14 @@ impl<R> Commit<R> {
     /// Tells others, at least once, after the commit.
     #[must_use]
     pub fn emit(mut self, event: Event) -> Commit<R> {
-        self.events.push(event);
+        self.events.push((None, event));
+        self
+    }
+
+    /// As [`Commit::emit`], under an id that the answer names.
+    #[must_use]
+    pub fn emit_as(mut self, id: EventId, event: Event) -> Commit<R> {
+        self.events.push((Some(id), event));
         self
     }
 

@@ -3,9 +3,9 @@
 use aegis_core::crypto::digest::Digest;
 use aegis_core::id::EventId;
 use aegis_core::time::Timestamp;
-use aegis_store::{Fault, Sql, Tx, Value};
+use aegis_store::{Cause, Fault, Row, Sql, Tx, Value};
 
-use crate::outbox::Event;
+use crate::outbox::{Event, StoredEvent};
 
 pub(crate) fn newest_hit(tx: &mut Tx<'_>, bucket: &str) -> Result<Option<(i64, Timestamp)>, Fault> {
     const NEWEST: Sql = Sql::new("SELECT seq, at FROM rate_hit WHERE bucket = $1 ORDER BY seq DESC LIMIT 1");
@@ -113,6 +113,68 @@ pub(crate) fn insert_event(tx: &mut Tx<'_>, id: EventId, at: Timestamp, event: &
         event.payload.to_string().into(),
     ];
     tx.execute(INSERT, &values).map(drop)
+}
+
+pub(crate) fn list_waiting_events(tx: &mut Tx<'_>, limit: u32) -> Result<Vec<StoredEvent>, Fault> {
+    const LIST: Sql = Sql::new(
+        "SELECT id, type, organization_id, subject, at, payload, position FROM outbox_event \
+         WHERE relayed_at IS NULL ORDER BY id LIMIT $1",
+    );
+    tx.list(LIST, &[limit.into()], event_row)
+}
+
+pub(crate) fn newest_event_position(tx: &mut Tx<'_>) -> Result<i64, Fault> {
+    const NEWEST: Sql = Sql::new("SELECT COALESCE(MAX(position), 0) FROM outbox_event");
+    tx.one(NEWEST, &[], |row| row.get(0))
+}
+
+pub(crate) fn update_event_relayed(
+    tx: &mut Tx<'_>,
+    id: EventId,
+    position: i64,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    const UPDATE: Sql = Sql::new("UPDATE outbox_event SET position = $2, relayed_at = $3 WHERE id = $1");
+    tx.execute(UPDATE, &[id.to_string().into(), position.into(), now.as_micros().into()]).map(drop)
+}
+
+pub(crate) fn find_event(tx: &mut Tx<'_>, id: EventId) -> Result<Option<StoredEvent>, Fault> {
+    const FIND: Sql = Sql::new(
+        "SELECT id, type, organization_id, subject, at, payload, position FROM outbox_event WHERE id = $1",
+    );
+    tx.optional(FIND, &[id.to_string().into()], event_row)
+}
+
+pub(crate) fn list_events_after(
+    tx: &mut Tx<'_>,
+    organization: &str,
+    position: i64,
+    limit: i64,
+) -> Result<Vec<StoredEvent>, Fault> {
+    const LIST: Sql = Sql::new(
+        "SELECT id, type, organization_id, subject, at, payload, position FROM outbox_event \
+         WHERE organization_id = $1 AND position > $2 ORDER BY position LIMIT $3",
+    );
+    tx.list(LIST, &[organization.into(), position.into(), limit.into()], event_row)
+}
+
+pub(crate) fn delete_events_before(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64, Fault> {
+    const DELETE: Sql = Sql::new("DELETE FROM outbox_event WHERE at < $1 AND relayed_at IS NOT NULL");
+    tx.execute(DELETE, &[before.as_micros().into()])
+}
+
+fn event_row(row: &Row<'_>) -> Result<StoredEvent, Fault> {
+    let id: String = row.get(0)?;
+    let damaged = || Fault::Damaged { cause: Cause::text("outbox_event.id is no id") };
+    Ok(StoredEvent {
+        id: EventId::parse(&id).ok_or_else(damaged)?,
+        kind: row.get(1)?,
+        organization: row.get(2)?,
+        subject: row.get(3)?,
+        at: Timestamp::from_micros(row.get(4)?),
+        payload: row.get(5)?,
+        position: row.get(6)?,
+    })
 }
 
 pub(crate) fn find_setting(tx: &mut Tx<'_>, name: &str) -> Result<Option<String>, Fault> {

@@ -28,8 +28,10 @@ use tokio::task::JoinHandle;
 use crate::account::SuspensionListener;
 pub use crate::config::Mode;
 use crate::http::counts::RequestCounts;
+use crate::outbound::{Outbound, Rules};
 use crate::passport::jobs::KeyUpkeep;
 use crate::passport::{Registry, Settings};
+use crate::webhook::{Deliverer, Feed, Relay};
 
 /// Which API keys are good in a mode.
 const fn realm(mode: Mode) -> KeyRealm {
@@ -65,6 +67,8 @@ pub struct Wiring {
     pub sequencer_interval: Duration,
     /// Logs that this instance cosigns.
     pub witnessed: Vec<VerifierKey>,
+    /// Which addresses of others may be called.
+    pub outbound: Rules,
 }
 
 /// Everything a route needs. Cheap to clone.
@@ -82,6 +86,11 @@ pub struct App {
     pub witnessing: Arc<Witnessing>,
     /// What was asked and answered.
     pub requests: Arc<RequestCounts>,
+    /// The one way to addresses that others chose.
+    pub outbound: Arc<Outbound>,
+    /// Who reads events as they come.
+    pub feed: Arc<Feed>,
+    deliverer: Arc<Deliverer>,
     sequencer_interval: Duration,
     /// The public origin.
     pub origin: Arc<str>,
@@ -104,6 +113,24 @@ impl FromRef<App> for Arc<Registry> {
 impl FromRef<App> for Arc<Witnessing> {
     fn from_ref(app: &App) -> Arc<Witnessing> {
         Arc::clone(&app.witnessing)
+    }
+}
+
+impl FromRef<App> for Arc<Outbound> {
+    fn from_ref(app: &App) -> Arc<Outbound> {
+        Arc::clone(&app.outbound)
+    }
+}
+
+impl FromRef<App> for Arc<Feed> {
+    fn from_ref(app: &App) -> Arc<Feed> {
+        Arc::clone(&app.feed)
+    }
+}
+
+impl FromRef<App> for Arc<Deliverer> {
+    fn from_ref(app: &App) -> Arc<Deliverer> {
+        Arc::clone(&app.deliverer)
     }
 }
 
@@ -154,6 +181,8 @@ impl App {
         let passports = Registry::open(&kernel, &wiring.origin, wiring.identity).await?;
         let witnessing = Arc::new(Witnessing::new(witness_name(&wiring.origin), wiring.witnessed));
         let housekeeping = Arc::new(Housekeeping::new(kernel.clone()));
+        let outbound = Arc::new(Outbound::new(wiring.outbound));
+        let deliverer = Arc::new(Deliverer::new(kernel.clone(), Arc::clone(&outbound)));
         let letters = Arc::new(SendMail::new(kernel.clone()));
         let (origin, mode) = (wiring.origin.into(), wiring.mode);
         let sequencer_interval = wiring.sequencer_interval;
@@ -162,6 +191,9 @@ impl App {
             passports,
             requests: Arc::default(),
             housekeeping,
+            outbound,
+            feed: Arc::default(),
+            deliverer,
             letters,
             sequencer_interval,
             witnessing,
@@ -177,6 +209,8 @@ impl App {
             Arc::<Housekeeping>::clone(&self.housekeeping),
             Arc::<SendMail>::clone(&self.letters),
             Arc::new(KeyUpkeep::new(self.kernel.clone(), Arc::clone(&self.passports))),
+            Arc::new(Relay::new(self.kernel.clone(), Arc::clone(&self.feed), Arc::clone(&self.deliverer))),
+            Arc::<Deliverer>::clone(&self.deliverer),
         ]
     }
 
@@ -192,6 +226,7 @@ impl App {
 
     /// Finishes what was accepted and lets go of the database.
     pub fn close(self) {
+        self.feed.end();
         self.kernel.parts().store.clone().close();
     }
 }

@@ -19,6 +19,7 @@ mod screen;
 mod serve;
 mod trust_root;
 mod verify;
+mod webhook;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -57,6 +58,9 @@ enum Command {
     /// Create, list, suspend and resume organizations (admin key).
     #[command(subcommand)]
     Org(org::OrgCommand),
+    /// Name endpoints that are told what happens, and see how deliveries went.
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// List, rotate, retire and revoke signing keys (admin key).
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -137,6 +141,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::TrustRoot(command) => trust_root::run(command),
         Command::Passport(command) => passport::run(command),
         Command::Org(command) => org::run(command),
+        Command::Webhook(command) => webhook::run(command),
         Command::Keys(command) => keys::run(command),
         Command::CheckConfig(arguments) => check_config::run(arguments),
         Command::Init(arguments) => init::run(arguments),

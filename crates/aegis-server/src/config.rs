@@ -21,6 +21,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::http::edge::{AccessLog, EdgeSettings};
+use crate::outbound::Rules;
 
 pub use layers::{Overrides, Sources};
 pub use rules::ConfigFault;
@@ -68,6 +69,8 @@ pub struct Config {
     pub identity: Identity,
     /// The transparency log.
     pub log: Log,
+    /// Calls to addresses that others chose.
+    pub outbound: Outbound,
     /// Letters.
     pub mail: Mail,
     /// What is told about the running instance.
@@ -178,6 +181,14 @@ pub struct Log {
     pub witnessed: Vec<VerifierKey>,
 }
 
+/// `[outbound]`
+#[derive(Debug, Clone, Deserialize)]
+pub struct Outbound {
+    ports: Vec<u16>,
+    #[serde(deserialize_with = "fields::optional_switch")]
+    allow_loopback: Option<bool>,
+}
+
 /// `[mail]`
 #[derive(Debug, Clone, Deserialize)]
 pub struct Mail {
@@ -257,6 +268,15 @@ impl Config {
             format!("{}/log", origin.split_once("://").map_or(origin.as_str(), |(_, host)| host))
         };
         self.log.origin.clone().unwrap_or_else(derived)
+    }
+
+    /// Which addresses of others may be called.
+    pub fn outbound_rules(&self) -> Rules {
+        let derived = self.mode == Mode::Sandbox;
+        Rules {
+            ports: self.outbound.ports.clone(),
+            allow_loopback: self.outbound.allow_loopback.unwrap_or(derived),
+        }
     }
 
     /// The bounds and trust of the edge.

@@ -4,13 +4,14 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::{App, Mode};
 use crate::http::openapi::{About, Document, describe};
-use crate::{account, audit, instance, passport, sandbox};
+use crate::{account, audit, instance, passport, sandbox, webhook};
 
 /// The families in the order of the reference.
-const TAGS: [(&str, &str); 6] = [
+const TAGS: [(&str, &str); 7] = [
     ("Identity", "Who an agent is: issue, verify and revoke passports; keys, status and proofs around them."),
     ("Account", "Organizations, their API keys and tokens, and requests for access."),
     ("Audit", "The tamper-evident log: entries for those entitled, tiles and proofs for everybody."),
+    ("Webhooks", "What happened, told: signed deliveries to your endpoints, and the same events to read."),
     ("Instance", "Is the process alive and ready?"),
     ("Sandbox", "Only on a sandbox, only from its own machine: clock, faults, limits."),
     ("Reference", "This description and the catalogue of problems."),
@@ -22,6 +23,7 @@ pub fn routes(app: &App) -> (axum::Router, Document) {
         .merge(passport::routes::routes())
         .merge(account::routes())
         .merge(audit::routes())
+        .merge(webhook::routes())
         .merge(instance::routes::routes());
     let router = match app.mode {
         Mode::Sandbox => router.merge(sandbox::routes()),

@@ -13,4 +13,5 @@ macro_rules! step {
 }
 
 /// Every step, oldest first. A step that was released is never edited: its checksum is stored in every database.
-pub(crate) const SERIES: &[Migration] = &[step!("0001_kernel"), step!("0002_passport")];
+pub(crate) const SERIES: &[Migration] =
+    &[step!("0001_kernel"), step!("0002_passport"), step!("0003_webhook")];

@@ -9,6 +9,8 @@ use aegis_kernel::caller::Scopes;
 pub const KEYS: &str = "keys";
 /// Lets a key read its organization's entries of the log.
 pub const AUDIT_READ: &str = "audit:read";
+/// Lets a key name webhook endpoints and read its organization's events.
+pub const WEBHOOKS: &str = "webhooks";
 
 /// Whoever holds both halves of a pair could approve what they asked for themselves.
 const APART: [(&str, &str); 3] = [
@@ -58,7 +60,7 @@ const fn of_role(role: Role) -> &'static [&'static str] {
 /// Every scope that keys of an organization with these roles may hold.
 pub fn permitted<'r>(roles: impl IntoIterator<Item = &'r Role>) -> BTreeSet<&'static str> {
     let of_roles = roles.into_iter().flat_map(|role| of_role(*role).iter().copied());
-    of_roles.chain([KEYS, AUDIT_READ]).collect()
+    of_roles.chain([KEYS, AUDIT_READ, WEBHOOKS]).collect()
 }
 
 /// What a key gets when nobody says otherwise: everything but the approving halves.
@@ -108,9 +110,9 @@ mod tests {
     fn first_keys_approve_nothing() {
         assert_eq!(
             initial(&[Role::Operator]).to_string(),
-            "audit:read identity:amend identity:issue identity:read identity:receipt identity:revoke keys"
+            "audit:read identity:amend identity:issue identity:read identity:receipt identity:revoke keys webhooks"
         );
-        assert_eq!(initial(&[Role::Auditor]).to_string(), "audit:read keys");
+        assert_eq!(initial(&[Role::Auditor]).to_string(), "audit:read keys webhooks");
         assert!(!initial(&Role::ALL).contains("exchange:breakglass-approve"));
         assert_eq!(flaws(initial(&Role::ALL).names(), &Role::ALL), []);
     }

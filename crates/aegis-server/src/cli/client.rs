@@ -125,6 +125,12 @@ impl Client {
         self.tell(self.keyed(request).header("content-type", "application/json").send(body))
     }
 
+    /// Asks for `path` to be removed.
+    pub(crate) fn delete(&self, path: &str) -> Result<Answer, Complaint> {
+        let request = self.agent.delete(format!("{}{path}", self.base));
+        self.tell(self.keyed(request).call())
+    }
+
     fn keyed<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
         match &self.key {
             Some(key) => request.header("x-api-key", key.expose()),

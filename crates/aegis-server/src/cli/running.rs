@@ -80,6 +80,8 @@ impl Running {
 
     /// Finishes what was started and lets go of the database. Gives the number of connections cut off.
     pub(crate) fn stop(self) -> usize {
+        // Streams would go on for as long as their readers like.
+        self.app.feed.end();
         let cut_off = self.server.stop();
         self.stop.send_replace(true);
         self.runtime.block_on(async {
@@ -141,6 +143,7 @@ pub(crate) fn wiring(config: &Config) -> Result<Wiring, Complaint> {
         identity: identity(&config.identity)?,
         sequencer_interval: config.log.interval(),
         witnessed: config.log.witnessed.clone(),
+        outbound: config.outbound_rules(),
     })
 }
 

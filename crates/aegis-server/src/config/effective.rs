@@ -35,6 +35,7 @@ fn derived(key: &str, config: &Config) -> Option<String> {
         "http.public_origin" => Some(config.public_origin()),
         "database.url" => Some(config.database_url()),
         "keys.kek_file" => Some(config.kek_file().display().to_string()),
+        "outbound.allow_loopback" => Some(config.outbound_rules().allow_loopback.to_string()),
         "log.origin" => Some(config.log_origin()),
         _ => None,
     }

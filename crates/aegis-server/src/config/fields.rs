@@ -17,6 +17,25 @@ pub(super) fn optional<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     T::deserialize(reader).map(Some)
 }
 
+/// A switch that is not set when it is the empty string; the environment writes it as a word.
+pub(super) fn optional_switch<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Switch(bool),
+        Word(String),
+    }
+    match Written::deserialize(from)? {
+        Written::Switch(switch) => Ok(Some(switch)),
+        Written::Word(word) => match word.as_str() {
+            "" => Ok(None),
+            "true" => Ok(Some(true)),
+            "false" => Ok(Some(false)),
+            other => Err(D::Error::custom(format!("`{other}` is neither true nor false"))),
+        },
+    }
+}
+
 /// Networks in CIDR form; a bare address is a network of one.
 pub(super) fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
     let texts = Vec::<String>::deserialize(from)?;

@@ -100,6 +100,9 @@ fn bounds(config: &Config, findings: &mut Findings) {
     findings.within("identity.key_rotation_days", identity.key_rotation_days, 1..=3650);
     findings.within("identity.status_lifetime_secs", identity.status_lifetime_secs, 10..=3600);
     findings.within("log.interval_ms", config.log.interval_ms, 10..=1000);
+    let ports = &config.outbound.ports;
+    let message = "must be at most 32 ports of 1 to 65535";
+    findings.require(ports.len() <= 32 && !ports.contains(&0), "outbound.ports", message);
     let scopes = &identity.default_scopes;
     let unique =
         scopes.iter().enumerate().all(|(index, scope)| !scopes.iter().skip(index + 1).any(|s| s == scope));
@@ -195,6 +198,9 @@ fn stores(config: &Config, findings: &mut Findings) {
 fn production(config: &Config, findings: &mut Findings) {
     let https = config.http.public_origin.as_ref().is_some_and(|origin| origin.starts_with("https://"));
     findings.require(https, "http.public_origin", "must be set to an https:// origin in production");
+    let open = config.outbound.allow_loopback == Some(true);
+    let message = "must not be true in production: others could reach what listens on this machine alone";
+    findings.require(!open, "outbound.allow_loopback", message);
     findings.require(config.keys.kek_file.is_some(), "keys.kek_file", "must be set in production");
     findings.require(config.database.url.is_some(), "database.url", "must be set in production");
 }

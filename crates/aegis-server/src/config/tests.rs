@@ -130,9 +130,12 @@ fn names_contradictions() {
             "{origin}"
         );
     }
-    let production = refused("mode = 'production'");
+    let production = refused("mode = 'production'\n[outbound]\nallow_loopback = true");
     let keys: Vec<_> = production.lines().filter_map(|line| line.split(':').next()).collect();
-    assert_eq!(keys, ["http.public_origin", "keys.kek_file", "database.url"]);
+    assert_eq!(keys, ["http.public_origin", "outbound.allow_loopback", "keys.kek_file", "database.url"]);
+    assert!(refused("[outbound]\nports = [0]").starts_with("outbound.ports: "));
+    let word = load("", &[("AEGIS__OUTBOUND__ALLOW_LOOPBACK", "perhaps")]).unwrap_err();
+    assert!(word.contains("neither true nor false"), "{word}");
 }
 
 /// An origin is a host, perhaps a port, and nothing else.
@@ -151,6 +154,11 @@ fn accepts_production() {
                 [database]\nurl = 'postgres://aegis@db:5432/aegis'\npassword_file = '/p'";
     let config = load(file, &[]).unwrap();
     assert_eq!(config.log_origin(), "id.example.org/log");
+    assert!(!config.outbound_rules().allow_loopback, "the own machine is closed in production");
+    let sandbox = load("", &[]).unwrap().outbound_rules();
+    assert_eq!((sandbox.allow_loopback, sandbox.ports), (true, vec![8443]));
+    let closed = load("", &[("AEGIS__OUTBOUND__ALLOW_LOOPBACK", "false")]).unwrap();
+    assert!(!closed.outbound_rules().allow_loopback);
 }
 
 /// Each key of the defaults is explained: a comment stands above it.

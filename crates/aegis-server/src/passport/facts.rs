@@ -43,10 +43,10 @@ pub(super) fn issue_refused(operator: &OperatorId, caller: &Caller) -> Leaf {
 }
 
 /// An event about one passport, for its operator.
-pub(super) fn passport_event(kind: &'static str, caller: &Caller, row: &PassportRow) -> Event {
+pub(super) fn passport_event(kind: &'static str, organization: String, row: &PassportRow) -> Event {
     Event {
         kind,
-        organization: Some(caller.actor().to_owned()),
+        organization: Some(organization),
         subject: row.agent.to_string(),
         payload: json!({
             "agent_id": row.agent.to_string(),

@@ -73,6 +73,9 @@ pub enum FaultName {
     CrashAfterCommit,
     /// The operation commits, the answer is lost: the connection closes without one.
     LoseResponse,
+    /// A webhook's receiver answers 503, without being called. Its scope is `webhook.deliver`.
+    #[serde(rename = "webhook_5xx")]
+    Webhook5xx,
     /// The mail server takes no letter; its scope is `mail.send`.
     SmtpDown,
 }
@@ -83,6 +86,7 @@ impl From<FaultName> for Fault {
             FaultName::CrashBeforeCommit => Fault::CrashBeforeCommit,
             FaultName::CrashAfterCommit => Fault::CrashAfterCommit,
             FaultName::LoseResponse => Fault::LoseResponse,
+            FaultName::Webhook5xx => Fault::Webhook5xx,
             FaultName::SmtpDown => Fault::SmtpDown,
         }
     }
@@ -94,6 +98,7 @@ impl From<Fault> for FaultName {
             Fault::CrashBeforeCommit => FaultName::CrashBeforeCommit,
             Fault::CrashAfterCommit => FaultName::CrashAfterCommit,
             Fault::LoseResponse => FaultName::LoseResponse,
+            Fault::Webhook5xx => FaultName::Webhook5xx,
             Fault::SmtpDown => FaultName::SmtpDown,
         }
     }

@@ -208,7 +208,7 @@ async fn asking_and_approving_stay_apart(server: TestServer) {
         server.post(KEYS, Some(server.operator()), &json!({ "scopes": ["identity:approve"] })).await;
     assert_eq!(approver.expect(201)["scopes"], json!(["identity:approve"]));
     let usual = server.call(Method::POST, KEYS, Some(server.operator()), None, &[]).await.expect(201);
-    assert_eq!(usual["scopes"].as_array().unwrap().len(), 7);
+    assert_eq!(usual["scopes"].as_array().unwrap().len(), 8);
 }
 
 /// Goal: a token is no wider than its key and ends with it. Method: narrow, try to widen, expire, revoke.

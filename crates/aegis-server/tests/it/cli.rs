@@ -32,13 +32,47 @@ fn demo_walks_through_a_server() {
 #[test]
 fn help_and_wrong_use() {
     let program = Program::new();
-    for command in ["", "serve", "demo", "verify", "trust-root", "passport", "org", "keys", "fsck", "init"] {
+    for command in
+        ["", "serve", "demo", "verify", "trust-root", "passport", "org", "keys", "webhook", "fsck", "init"]
+    {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         program.run(&arguments).ends_with(0);
     }
     program.run(&["bundle"]).ends_with(2);
     program.run(&["passport", "issue"]).ends_with(2);
     program.run(&["verify", "x.json"]).ends_with(2);
+}
+
+/// An endpoint is named, shown, disabled, enabled, rotated and forgotten from a terminal; secrets appear twice in all.
+#[test]
+fn webhooks_from_a_terminal() {
+    let sandbox = Sandbox::start();
+    let run = |arguments: &[&str]| {
+        let arguments: Vec<&str> =
+            ["webhook"].iter().chain(arguments).chain(&["--url", &sandbox.url]).copied().collect();
+        sandbox.as_operator(&arguments)
+    };
+    let made = run(&["create", "http://127.0.0.1:9/hook", "--event", "passport.issued", "--asymmetric"]);
+    made.ends_with(0);
+    assert!(made.out.contains("whsec_") && made.out.contains("whpk_"), "{made:?}");
+    let id = made.out.split_whitespace().find(|word| word.starts_with("whk_")).unwrap();
+    let listed = run(&["list"]);
+    assert!(listed.out.contains(id) && listed.out.contains("enabled"), "{listed:?}");
+    run(&["disable", id]).ends_with(0);
+    let refused = run(&["test", id]);
+    refused.ends_with(1);
+    assert!(refused.err.contains("STATE_CONFLICT"), "{refused:?}");
+    run(&["enable", id]).ends_with(0);
+    run(&["test", id]).ends_with(0);
+    run(&["deliveries", id]).ends_with(0);
+    let shown = run(&["show", id]);
+    assert!(shown.out.contains("passport.issued") && !shown.out.contains("whsec_"), "{shown:?}");
+    let rotated = run(&["rotate", id]);
+    assert!(rotated.out.contains("whsec_"), "{rotated:?}");
+    run(&["delete", id]).ends_with(0);
+    run(&["show", id]).ends_with(1);
+    run(&["create", "https://10.0.0.1/"]).ends_with(1);
+    run(&["redeliver", "../keys"]).ends_with(2);
 }
 
 /// What a sandbox prints to be pasted works as it is, and shows the passport valid, then revoked.

@@ -175,6 +175,9 @@ async fn every_change_is_in_the_log(server: TestServer) {
     assert!(covered >= 13, "{covered} operations change something");
 }
 
+/// Whose answer has no end; its own tests read from it.
+const ENDLESS: &str = "webhook_stream_events";
+
 /// The highest limit of any operation, and some.
 const CALLS_MAX: usize = 700;
 
@@ -182,8 +185,9 @@ const CALLS_MAX: usize = 700;
 /// say when to come back. Operations that share a limit find it used up.
 async fn no_operation_over_its_rate(server: TestServer) {
     let all = operations(&server);
-    let limited =
-        |operation: &&Described| (operation.secured || changes(operation)) && !stands_apart(operation);
+    let limited = |operation: &&Described| {
+        (operation.secured || changes(operation)) && !stands_apart(operation) && operation.id != ENDLESS
+    };
     let mut calls = Vec::new();
     for operation in all.iter().filter(limited) {
         calls.push((operation.id.as_str(), valid_call(&server, operation).await));

@@ -15,6 +15,7 @@ use aegis_server::account::{SandboxCredentials, seed_sandbox};
 use aegis_server::app::{App, Mode, Wiring};
 use aegis_server::http::edge::{Edge, EdgeSettings};
 use aegis_server::http::openapi::Document;
+use aegis_server::outbound::Rules;
 use aegis_store::OpenMode;
 use aegis_testkit::backend::TestDatabase;
 use aegis_tlog::note::NoteSigner;
@@ -108,6 +109,7 @@ async fn open(database: &TestDatabase, now: Timestamp, seed: u8) -> App {
         identity: aegis_server::passport::Settings::default(),
         sequencer_interval: std::time::Duration::from_millis(200),
         witnessed: vec![other_log().verifier().clone()],
+        outbound: Rules { ports: vec![8443], allow_loopback: true },
     };
     App::open(wiring).await.expect("the instance opens")
 }

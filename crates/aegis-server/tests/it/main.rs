@@ -18,3 +18,4 @@ mod passport;
 mod recovery;
 mod sandbox;
 mod tidy;
+mod webhook;

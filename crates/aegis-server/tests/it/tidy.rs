@@ -85,6 +85,8 @@ fn files() -> std::io::Result<Vec<File>> {
             if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
                 folders.push(path);
             } else if kind.is_file()
+                // In a second worktree `.git` is a file, and no human wrote it.
+                && !SKIPPED.contains(&name.as_str())
                 && let Ok(text) = std::fs::read_to_string(&path)
             {
                 let relative = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().replace('\\', "/");

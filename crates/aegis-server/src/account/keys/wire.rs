@@ -33,7 +33,7 @@ pub struct NewKey {
 #[schema(
     value_type = String,
     max_length = 64,
-    pattern = "^(keys|audit:read|identity:[a-z]+|exchange:[a-z-]+)$",
+    pattern = "^(keys|audit:read|webhooks|identity:[a-z]+|exchange:[a-z-]+)$",
     example = "identity:read"
 )]
 pub struct ScopeName(String);

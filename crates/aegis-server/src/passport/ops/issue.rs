@@ -111,7 +111,7 @@ impl Operation for IssuePassport {
         Ok(Commit::created_document(body, leaf)
             .at_location(format!("/registry/passports/{}", row.id))
             .counted(ISSUE_WINDOW, standing)
-            .emit(facts::passport_event("passport.issued", caller, &row))
+            .emit(facts::passport_event("passport.issued", caller.actor().to_owned(), &row))
             .afterwards(self.remember(row, signed, pins, above)))
     }
 }

@@ -87,7 +87,9 @@ impl Operation for Revoke {
             touched.iter().map(|touched| touched.passport.passport_id).collect();
         for row in subjects.concerned.iter().chain(&subjects.descendants) {
             if changed.contains(&row.id) {
-                commit = commit.emit(facts::passport_event("passport.revoked", caller, row));
+                // An admin's act is told to the operator all the same.
+                let organization = facts::organization_of(tx, &row.operator, caller)?;
+                commit = commit.emit(facts::passport_event("passport.revoked", organization, row));
             }
         }
         Ok(commit.afterwards(self.remember(touched, sequence)))

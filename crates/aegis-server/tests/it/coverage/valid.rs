@@ -81,6 +81,10 @@ pub(super) async fn valid_call(server: &TestServer, operation: &Described) -> Va
             (Admin, retired_key(server).await, Some(body))
         }
         "key_rotate" => (Admin, nothing(), Some(json!({ "purpose": "receipt" }))),
+        webhook if webhook.starts_with("webhook_") => {
+            let (id, body) = valid_webhook_call(server, webhook).await;
+            (Operator, id, body)
+        }
         other => panic!("{other} has no valid call in coverage/valid.rs"),
     };
     let path = match (operation.path.find('{'), operation.path.find('}')) {
@@ -130,4 +134,39 @@ async fn retired_key(server: &TestServer) -> String {
     let rotate = json!({ "purpose": "passport" });
     let rotated = server.post("/registry/keys/rotate", Some(server.admin()), &rotate).await.expect(200);
     text(&rotated, "retired_key_id")
+}
+
+/// The id and the body of a call of a webhook operation.
+async fn valid_webhook_call(server: &TestServer, operation: &str) -> (String, Option<Value>) {
+    match operation {
+        "webhook_list_endpoints" | "webhook_list_events" => (String::new(), None),
+        "webhook_create_endpoint" => (String::new(), Some(new_endpoint())),
+        "webhook_update_endpoint" => (endpoint(server).await, Some(json!({ "ordered": true }))),
+        "webhook_get_endpoint"
+        | "webhook_delete_endpoint"
+        | "webhook_rotate_secret"
+        | "webhook_test_endpoint"
+        | "webhook_list_deliveries" => (endpoint(server).await, None),
+        "webhook_redeliver" => (delivery(server).await, None),
+        other => panic!("{other} has no valid call in coverage/valid.rs"),
+    }
+}
+
+/// A port of this machine on which nobody listens.
+fn new_endpoint() -> Value {
+    json!({ "url": "http://127.0.0.1:9/hook", "events": ["*"] })
+}
+
+/// A webhook endpoint of the operator.
+async fn endpoint(server: &TestServer) -> String {
+    text(&server.post("/v1/webhooks", Some(server.operator()), &new_endpoint()).await.expect(201), "id")
+}
+
+/// A delivery to an endpoint of the operator.
+async fn delivery(server: &TestServer) -> String {
+    let path = format!("/v1/webhooks/{}", endpoint(server).await);
+    server.call(Method::POST, &format!("{path}/test"), Some(server.operator()), None, &[]).await.expect(202);
+    server.call(Method::POST, "/sandbox/tick", None, None, &[]).await.expect(200);
+    let listed = server.get(&format!("{path}/deliveries"), Some(server.operator())).await.expect(200);
+    text(&listed["deliveries"][0], "id")
 }

@@ -4,7 +4,7 @@ use super::source::{Source, closing, line_of, words};
 use super::{File, Finding, report, rust_files};
 
 /// The slices of the server: folders of `crates/aegis-server/src/`.
-const SLICES: [&str; 6] = ["account", "audit", "imaging", "passport", "sandbox", "wallet"];
+const SLICES: [&str; 7] = ["account", "audit", "imaging", "passport", "sandbox", "wallet", "webhook"];
 const SERVER: &str = "crates/aegis-server/src/";
 
 fn slice_of(path: &str) -> Option<&str> {
@@ -67,8 +67,8 @@ fn group_heads(group: &str) -> Vec<(usize, &str)> {
 }
 
 /// A6: files and folders of the server where HTTP types may stand: the shared edge, that of each slice, and the wiring.
-const HTTP_FILES: [&str; 9] =
-    ["http", "routes", "problems", "upload", "download", "stream", "app", "serve", "router"];
+const HTTP_FILES: [&str; 10] =
+    ["http", "routes", "problems", "upload", "download", "stream", "app", "serve", "router", "outbound"];
 const HTTP_CRATES: [&str; 6] = ["axum", "hyper", "hyper_util", "tower", "tower_http", "utoipa_axum"];
 
 fn http_outside(file: &File) -> Vec<Finding> {
