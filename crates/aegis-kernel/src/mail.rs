@@ -190,7 +190,8 @@ impl SendMail {
         let due = store.read(move |tx| sql::list_due(tx, now, BATCH)).await?;
         let mut report = Report::Idle;
         for row in due {
-            if !self.lease.hold(store, now).await? {
+            // A letter may take half the lease, so each renews it at its own instant.
+            if !self.lease.hold(store, self.kernel.now()).await? {
                 break;
             }
             self.send(row).await?;
