@@ -28,7 +28,7 @@ pub use arrival::{ClientAddress, RequestId};
 pub use call::Authenticated;
 pub use json::{Json, OptionalJson};
 pub use problem::{Problem, ProblemCode, Violation};
-pub use query::{Query, read_page};
+pub use query::{Query, read_page, unknown_cursor};
 pub use reply::{Found, Reply};
 pub use segment::Segment;
 pub(crate) use violations::nearest;

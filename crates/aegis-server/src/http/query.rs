@@ -24,12 +24,14 @@ const PARAMETERS_MAX: usize = 64;
 /// # Errors
 /// A violation for a cursor that no list gave out.
 pub fn read_page(limit: Option<u32>, cursor: Option<&str>) -> Result<Page, Violation> {
-    let unknown = || {
-        let message = "`cursor` must be what the page before gave for the next one, unchanged.";
-        Violation::new("/cursor", "cursor", message)
-    };
-    let after = cursor.map(|cursor| decode_cursor(cursor).ok_or_else(unknown)).transpose()?;
+    let after = cursor.map(|cursor| decode_cursor(cursor).ok_or_else(unknown_cursor)).transpose()?;
     Ok(Page::new(limit, after))
+}
+
+/// A cursor that no list gave out.
+pub fn unknown_cursor() -> Violation {
+    let message = "`cursor` must be what the page before gave for the next one, unchanged.";
+    Violation::new("/cursor", "cursor", message)
 }
 
 /// The query string as a `T`. Every parameter is given at most once; numbers and booleans are spelled as in

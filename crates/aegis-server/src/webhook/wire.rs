@@ -17,7 +17,7 @@ use super::subscription::Subscription;
 pub use delivery::{DeliveryList, RedeliveryAnswer, TestAnswer};
 pub use event::{EventBody, EventList, StreamQuery};
 
-use crate::http::{Problem, Violation, read_page};
+use crate::http::{Problem, Violation, read_page, unknown_cursor};
 use crate::outbound::{Rules, Target};
 use crate::query_parameters;
 
@@ -332,10 +332,7 @@ impl PageQuery {
     /// `VALIDATION_ERROR` for a cursor that no list of events gave out.
     pub fn events(&self) -> Result<(Option<EventId>, i64), Problem> {
         let page = self.page()?;
-        let message = "`cursor` must be what the page before gave for the next one, unchanged.";
-        let read =
-            |key: &str| EventId::parse(key).ok_or_else(|| Violation::new("/cursor", "cursor", message));
-        let after = page.after().map(read).transpose()?;
+        let after = page.after().map(|key| EventId::parse(key).ok_or_else(unknown_cursor)).transpose()?;
         Ok((after, page.fetch_count().saturating_sub(1)))
     }
 }
